@@ -1,0 +1,66 @@
+# `make serve` and `make test` set themselves up; everything else is a part of them.
+# The first Python that runs and is of a supported version; a name on the PATH may be an empty shim.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PG ?= 18
+HOST ?= 127.0.0.1
+PORT ?= 8000
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: serve test setup setup-dev check format lint types arrows unit lock clean
+
+serve: setup  ## run the server, with PostgreSQL and the embedding model inside
+	$(BIN)/recollect serve --host $(HOST) --port $(PORT)
+
+test: check unit  ## all checks, then all tests
+
+setup: $(VENV)/.serve  ## what `make serve` and `make test` share
+
+setup-dev: $(VENV)/.dev
+
+$(VENV)/bin/pip:
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' \
+		|| { echo "Recollect needs Python 3.11, 3.12 or 3.13. Name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.lock pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --no-deps -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
+	$(BIN)/pip install --quiet --no-deps -r requirements-dev.lock
+	@touch $@
+
+check: lint types arrows  ## what needs no database
+
+format: setup-dev  ## mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup-dev
+	$(BIN)/mypy
+
+arrows: setup-dev
+	$(BIN)/lint-imports
+
+unit: setup-dev
+	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest
+
+lock:  ## write requirements.lock and requirements-dev.lock anew
+	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --universal \
+		--python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
+	echo "flit-core==3.12.0  # builds the project itself" >> requirements.lock
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --group dev --universal \
+		--python-version 3.11 --no-header --quiet --upgrade -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(VENV)-*
