@@ -52,7 +52,7 @@ class Unauthorized(Error):
 
 
 class NotFound(Error):
-    """not found"""  # noqa: D400, D403, D415 -- the protocol's own text
+    """not found"""  # noqa: D400 -- the protocol's own text
 
 
 class MethodNotAllowed(Error):
@@ -64,7 +64,7 @@ class MethodNotAllowed(Error):
 
 
 class TooLarge(Error):
-    """request body too large. if you're uploading documents, reduce the batch size or size of the document chunks"""  # noqa: D400, D403, D415, E501 -- the protocol's own text
+    """request body too large. if you're uploading documents, reduce the batch size or size of the document chunks"""  # noqa: D400 -- the protocol's own text
 
 
 class OutOfSpace(Error):

@@ -1,0 +1,93 @@
+"""Memory: a session's messages, added in batches and recalled for the next turn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from recollect.core import tokens
+from recollect.errors import BadRequest
+from recollect.http.request import OK, Request, Response, json
+from recollect.store import messages, sessions
+from recollect.store.keys import bucket_of, new_key
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+
+
+class MessageBody(msgspec.Struct):
+    """A message to add. The server counts its tokens itself."""
+
+    uuid: UUID | None = None
+    role: str | None = None
+    content: str | None = None
+    metadata: dict[str, Any] | None = None
+    token_count: Int32 | None = None
+    created_at: Time | None = None
+    updated_at: Time | None = None
+
+
+class MemoryBody(msgspec.Struct):
+    """Messages to add, in their order."""
+
+    messages: list[MessageBody] | None = None
+
+
+async def add(request: Request) -> Response:
+    """Add messages to a session, which is created when it does not exist and comes back when it was deleted."""
+    session_id = request.name()
+    bodies = request.decode(MemoryBody).messages or []
+    settings = request.services.settings
+    counts = await tokens.count_all([(body.role or "", body.content or "") for body in bodies])
+    new = _new_messages(bodies, counts, bucket_of(request.project, session_id))
+    jobs = ("embed",) if settings.embed_messages else ()
+    await messages.add(request.services.store, request.project, session_id, new, jobs=jobs, language=settings.language)
+    return OK
+
+
+def _new_messages(bodies: list[MessageBody], counts: list[int], bucket: int) -> list[messages.NewMessage]:
+    new = [
+        messages.NewMessage(
+            body.uuid or new_key(bucket),
+            body.role or "",
+            body.content or "",
+            body.metadata,
+            count,
+            _in_utc(body.created_at, f"messages[{place}].created_at"),
+        )
+        for place, (body, count) in enumerate(zip(bodies, counts, strict=True))
+    ]
+    if len({message.uuid for message in new}) < len(new):
+        raise BadRequest("messages: the same uuid stands twice")
+    return new
+
+
+def _in_utc(time: datetime | None, field: str) -> datetime | None:
+    try:
+        return None if time is None else time.astimezone(UTC)
+    except OverflowError as error:
+        raise BadRequest(f"{field} is out of range") from error
+
+
+async def get(request: Request) -> Response:
+    """Return the newest summary and the messages after it, or the last `lastn` messages."""
+    last = request.integer("lastn")
+    if last < 0:
+        raise BadRequest("lastn: cannot specify negative lastNMessages")
+    memory = await messages.memory(
+        request.services.store,
+        request.project,
+        request.name(),
+        last=min(last, 2**31 - 1),
+        window=request.services.settings.message_window,
+    )
+    return json(memory)
+
+
+async def delete(request: Request) -> Response:
+    """Delete a session and all its messages."""
+    await sessions.delete(request.services.store, request.project, request.name())
+    return OK

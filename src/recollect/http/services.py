@@ -1,0 +1,21 @@
+"""What the server offers its handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from recollect.http.metrics import Metrics
+from recollect.settings import Settings
+from recollect.store import Store
+
+
+class Services(msgspec.Struct, frozen=True):
+    """Everything a handler may need, wired by server.py."""
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    readiness: Callable[[], str]
+    """Why the server is not ready; empty when it is."""

@@ -1,0 +1,131 @@
+"""The server: everything wired in one `async with`, and stopped in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import uvicorn
+
+from recollect.errors import StartupError
+from recollect.http.app import App
+from recollect.http.services import Services
+from recollect.settings import Settings
+from recollect.store import Store
+from recollect.store.database import Database
+from recollect.store.embedded import EmbeddedPostgres, default_data_dir
+from recollect.store.migrate import migrate
+from recollect.work.purge import purge_regularly
+
+log = logging.getLogger(__name__)
+
+
+class Web(uvicorn.Server):
+    """uvicorn without its own signal handling, which would end the process by the signal instead of with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `serve`."""
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; then finish what is in flight. Raises StartupError.
+
+    The port answers from the start: /healthz at once, the rest with 503 and the reason until the database is ready.
+    """
+    embedded = None
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.data_dir or default_data_dir(), binaries=settings.postgres_binaries)
+    app = App(settings, starting=lambda: _starting(embedded))
+    stop = asyncio.Event()
+    backend = asyncio.create_task(_run_backend(settings, app, embedded, stop))
+    with await _listen(settings, backend) as listener:
+        app.address = f"http://{settings.host}:{listener.getsockname()[1]}"
+        web = Web(web_config(settings, app))
+        _stop_on_signals(web)
+        log.info("listening", extra={"address": app.address})
+        serving = asyncio.create_task(web.serve(sockets=[listener]))
+        await asyncio.wait({serving, backend}, return_when=asyncio.FIRST_COMPLETED)
+        web.should_exit = True
+        await serving
+    stop.set()
+    if app.services is None:
+        backend.cancel()  # a start that was interrupted, not one that is under way
+    with contextlib.suppress(asyncio.CancelledError):
+        await backend
+    log.info("stopped")
+
+
+async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres | None, stop: asyncio.Event) -> None:
+    """Keep everything behind the HTTP door running until it is told to stop."""
+    async with AsyncExitStack() as stack:
+        if embedded is not None:
+            await stack.enter_async_context(embedded)
+            embedded.set_address(app.address)
+        dsn = embedded.dsn if embedded else settings.database_url
+        assert dsn is not None
+        await migrate(dsn)
+        database = Database(dsn, size=settings.database_pool_size, statement_timeout=settings.statement_timeout)
+        stack.push_async_callback(database.close)
+        store = Store(database)
+        background = await stack.enter_async_context(asyncio.TaskGroup())
+        if settings.purge_every:
+            purging = background.create_task(purge_regularly(store, settings.purge_every * 60))
+            stack.callback(purging.cancel)
+        app.services = Services(settings, store, app.metrics, lambda: _not_ready(embedded))
+        log.info("ready", extra={"address": app.address})
+        await stop.wait()
+
+
+def _starting(embedded: EmbeddedPostgres | None) -> str:
+    state = embedded.state if embedded else "connecting"
+    return f"starting: {state}"
+
+
+def _not_ready(embedded: EmbeddedPostgres | None) -> str:
+    return "" if embedded is None or embedded.state == "ready" else embedded.state
+
+
+def web_config(settings: Settings, app: App) -> uvicorn.Config:
+    """Return how uvicorn serves the application."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.shutdown_grace),
+    )
+
+
+async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        await asyncio.wait({backend}, timeout=1)  # another server on our folder is the better thing to report
+        if backend.done():
+            await backend
+        backend.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await backend
+        raise StartupError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+            hint="Choose another port with --port, or 0 for any free one.",
+        ) from error
+
+
+def _stop_on_signals(web: Web) -> None:
+    def stop() -> None:
+        web.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)

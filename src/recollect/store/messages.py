@@ -1,0 +1,114 @@
+"""Messages: added with their session, read as memory or page by page, changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from recollect.errors import DatabaseUnavailable, NotFound
+from recollect.models import Memory, Message, Metadata, Summary
+from recollect.store import Store, sessions
+from recollect.store.database import Row
+from recollect.store.directory import Place
+from recollect.store.keys import bucket_of, new_key
+
+ATTEMPTS = 4
+"""A place can prove wrong more than once: purged, created by another, purged again."""
+
+
+class NewMessage(NamedTuple):
+    """A message as it is added. `created_at` None: now."""
+
+    uuid: UUID
+    role: str
+    content: str
+    metadata: Metadata | None
+    token_count: int
+    created_at: datetime | None
+
+
+async def add(
+    store: Store, project: str, session_id: str, messages: Sequence[NewMessage], *, jobs: Sequence[str], language: str
+) -> Place:
+    """Store messages in order, in one statement; create the session or bring it back. Returns where it lies."""
+    batch = _columns(messages)
+    place = store.directory.remembered(project, session_id)
+    for _ in range(ATTEMPTS):
+        bucket = bucket_of(project, session_id)
+        target = place or Place(bucket, new_key(bucket))
+        name = None if place else session_id
+        row = await store.database.row(
+            "messages.add", *target, project, name, datetime.now(UTC), *batch, jobs, language
+        )
+        if row is not None:
+            store.directory.remember(project, session_id, target)
+            return target
+        place = await store.directory.look_up(project, session_id)
+        if place == target and await sessions.unname_orphan(store, project, session_id):
+            place = None
+    raise DatabaseUnavailable(f"The session {session_id} keeps moving; try again.")
+
+
+def _columns(messages: Sequence[NewMessage]) -> tuple[list[object], ...]:
+    """Turn messages into one array per column, as the statement unnests them."""
+    return (
+        [m.uuid for m in messages],
+        [m.role for m in messages],
+        [m.content for m in messages],
+        [None if m.metadata is None else msgspec.json.encode(m.metadata).decode() for m in messages],
+        [m.token_count for m in messages],
+        [None if m.created_at is None else m.created_at.isoformat() for m in messages],
+    )
+
+
+async def memory(store: Store, project: str, session_id: str, *, last: int, window: int) -> Memory:
+    """Return the newest summary and the messages after it, or the last ones; nothing for an unknown session."""
+    rows = await store.directory.at(project, session_id, lambda place: _memory_rows(store, place, last, window))
+    if not rows:
+        return Memory(messages=[])
+    messages = [Message(*row[:7]) for row in rows if row[0] is not None]
+    summary = rows[0][7:]
+    return Memory(messages) if summary[0] is None else Memory(messages, Summary(*summary))
+
+
+async def _memory_rows(store: Store, place: Place, last: int, window: int) -> list[Row] | None:
+    return await store.database.fetch("messages.memory", *place, last, window) or None
+
+
+async def page(
+    store: Store, project: str, session_id: str, *, limit: int | None, offset: int
+) -> tuple[list[Message], int]:
+    """Return one page of messages, oldest first, and how many there are in all (0 when the page is empty)."""
+
+    async def rows_at(place: Place) -> list[Row] | None:
+        return await store.database.fetch("messages.page", *place, limit, offset) or None
+
+    rows = await store.directory.at(project, session_id, rows_at) or []
+    return [Message(*row[:7]) for row in rows], rows[0][7] if rows else 0
+
+
+async def get(store: Store, project: str, session_id: str, uuid: UUID) -> Message:
+    """Return a message of this session. Raises NotFound."""
+    row = await store.directory.at(project, session_id, lambda place: store.database.row("messages.get", *place, uuid))
+    if row is None:
+        raise NotFound
+    return Message(*row)
+
+
+async def patch(
+    store: Store, project: str, session_id: str, uuid: UUID, *, metadata: Metadata | None, token_count: int | None
+) -> Message:
+    """Merge metadata into a message and set its token count, where given. Raises NotFound."""
+    now = datetime.now(UTC)
+    row = await store.directory.at(
+        project,
+        session_id,
+        lambda place: store.database.row("messages.patch", *place, uuid, metadata, token_count, now),
+    )
+    if row is None:
+        raise NotFound
+    return Message(*row)

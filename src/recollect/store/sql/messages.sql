@@ -1,0 +1,84 @@
+-- name: add
+-- Everything an added memory does, in one statement and one flush: the session touched (and brought back if it was
+-- deleted) or, when $4 names a new one, created; the messages stored in order; the jobs
+-- enqueued, each for at most 64 messages.
+-- A message whose uuid the session already has is updated in its place; a deleted one's uuid starts anew.
+-- No row in `session` means that the place was wrong, or the new name is taken: look the name up.
+WITH named AS (
+    INSERT INTO session_names (name_bucket, project_id, name, bucket, session_key)
+    SELECT $1, $3, $4, $1, $2 WHERE $4::text IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING bucket, session_key
+), created AS (
+    INSERT INTO sessions (bucket, key, project_id, id, session_id, name_bucket, created_at, updated_at, last_seq)
+    SELECT bucket, session_key, $3, nextval('session_ids'), $4, bucket, $5, $5, cardinality($6::uuid[]) FROM named
+    RETURNING bucket, key, 0::bigint AS base, cleared_seq
+), touched AS (
+    UPDATE sessions SET last_seq = last_seq + cardinality($6::uuid[]), updated_at = $5, deleted_at = NULL
+    WHERE bucket = $1 AND key = $2 AND $4::text IS NULL
+    RETURNING bucket, key, last_seq - cardinality($6::uuid[]) AS base, cleared_seq
+), session AS (
+    TABLE created UNION ALL TABLE touched
+), stored AS (
+    INSERT INTO messages AS m (bucket, session_key, seq, project_id, uuid, token_count, language, created_at,
+                               updated_at, role, content, metadata)
+    SELECT s.bucket, s.key, s.base + n.place, $3, n.uuid, n.token_count, $13::text::regconfig,
+        coalesce(n.created_at::timestamptz, $5), $5, n.role, n.content, n.metadata::jsonb
+    FROM session AS s, unnest($6::uuid[], $7::text[], $8::text[], $9::text[], $10::integer[], $11::text[])
+        WITH ORDINALITY AS n (uuid, role, content, metadata, token_count, created_at, place)
+    ON CONFLICT (bucket, session_key, uuid) DO UPDATE SET
+        seq = CASE WHEN m.seq > (SELECT cleared_seq FROM session) THEN m.seq ELSE excluded.seq END,
+        created_at = CASE WHEN m.seq > (SELECT cleared_seq FROM session) THEN m.created_at ELSE excluded.created_at END,
+        metadata = CASE WHEN m.seq > (SELECT cleared_seq FROM session)
+            THEN metadata_merge(m.metadata, excluded.metadata) ELSE excluded.metadata END,
+        role = excluded.role, content = excluded.content, token_count = excluded.token_count,
+        language = excluded.language, updated_at = excluded.updated_at
+), queued AS (
+    INSERT INTO jobs (bucket, id, project_id, kind, about, items, run_at, created_at)
+    SELECT s.bucket, new_key(s.bucket), $3, kind, s.key, ($6::uuid[])[first : first + 63], now(), now()
+    FROM session AS s, unnest($12::text[]) AS kind, generate_series(1, cardinality($6::uuid[]), 64) AS first
+)
+SELECT key FROM session
+
+-- name: memory
+-- The newest summary and the messages after its point, at most $4 of the newest, or the last $3 whatever the summary.
+-- An existing session without messages gives one row without a message.
+SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata,
+    summary.uuid, summary.created_at, summary.content, summary.recent_message_uuid, summary.token_count,
+    summary.metadata
+FROM sessions AS s
+LEFT JOIN LATERAL (
+    SELECT * FROM summaries WHERE bucket = s.bucket AND session_key = s.key AND seq > s.cleared_seq
+    ORDER BY seq DESC LIMIT 1
+) AS summary ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM messages
+    WHERE bucket = s.bucket AND session_key = s.key
+        AND seq > CASE WHEN $3::integer > 0 THEN s.cleared_seq ELSE coalesce(summary.seq, s.cleared_seq) END
+    ORDER BY seq DESC LIMIT CASE WHEN $3::integer > 0 THEN $3::integer ELSE $4::integer END
+) AS m ON true
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
+ORDER BY m.seq
+
+-- name: page
+-- One page of a session's messages, oldest first, each with the number of all of them.
+SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata,
+    (SELECT count(*) FROM messages WHERE bucket = s.bucket AND session_key = s.key AND seq > s.cleared_seq) AS total
+FROM sessions AS s
+JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
+ORDER BY m.seq LIMIT $3 OFFSET $4
+
+-- name: get
+SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata
+FROM sessions AS s
+JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL AND m.uuid = $3
+
+-- name: patch
+UPDATE messages AS m
+SET metadata = metadata_merge(m.metadata, $4), token_count = coalesce($5, m.token_count), updated_at = $6
+FROM sessions AS s
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
+    AND m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq AND m.uuid = $3
+RETURNING m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata

@@ -1,0 +1,130 @@
+"""Real PostgreSQL for every test: one embedded server, one migrated template, a copy of it per test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from recollect.http.app import App
+from recollect.http.services import Services
+from recollect.server import Web, web_config
+from recollect.settings import Settings, load
+from recollect.store import Store
+from recollect.store.database import Database
+from recollect.store.embedded import EmbeddedPostgres
+from recollect.store.migrate import migrate
+
+POSTGRES = int(os.environ.get("RECOLLECT_TEST_PG", "18"))
+_numbers = itertools.count()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[str]:
+    """The DSN of an empty server, without the database's name."""
+    with tempfile.TemporaryDirectory(prefix="recollect-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # the server may run as another user than the tests
+        settings = {"fsync": "off", "max_connections": "200", "shared_buffers": "64MB"}
+        async with EmbeddedPostgres(Path(folder) / "data", major=POSTGRES, settings=settings) as server:
+            yield server.dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(postgres: str) -> str:
+    """The name of a migrated, empty database to copy."""
+    await _execute(postgres, "CREATE DATABASE template_recollect")
+    await migrate(_with_database(postgres, "template_recollect"))
+    return "template_recollect"
+
+
+@pytest_asyncio.fixture
+async def empty_database_url(postgres: str) -> AsyncIterator[str]:
+    """A database of one test's own, without a schema."""
+    async with _database(postgres, "template0") as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of one test's own."""
+    async with _database(postgres, template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """A store on a database of its own."""
+    database = Database(database_url, size=8)
+    yield Store(database)
+    await database.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The defaults, whatever the environment says. A test module overrides this to choose others."""
+    return load({}, None, {"purge_every": 0})
+
+
+@pytest_asyncio.fixture
+async def app(settings: Settings, store: Store) -> App:
+    """The application on a database of its own, without workers."""
+    app = App(settings, starting=lambda: "")
+    app.services = Services(settings, store, app.metrics, lambda: "")
+    return app
+
+
+@pytest_asyncio.fixture
+async def api(app: App) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that speaks to the application without a socket. Paths are relative to /api/v1/."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=30) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def url(app: App) -> AsyncIterator[str]:
+    """The address of the application behind a real socket, for clients that need one."""
+    async with served(app) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def served(app: App) -> AsyncIterator[str]:
+    """Serve an application on a free port of 127.0.0.1."""
+    web = Web(web_config(app.settings, app))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(web.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        web.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def _database(postgres: str, template: str) -> AsyncIterator[str]:
+    name = f"test_{next(_numbers)}"
+    await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _with_database(postgres, name)
+    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(_with_database(dsn, "postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _with_database(dsn: str, name: str) -> str:
+    head, _, query = dsn.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
