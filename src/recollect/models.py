@@ -88,3 +88,20 @@ class MessagePage(msgspec.Struct, frozen=True):
     messages: list[Message]
     total_count: int
     row_count: int
+
+
+class Collection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A named set of documents. Clients refuse any other key."""
+
+    uuid: UUID
+    created_at: str
+    updated_at: str
+    name: str
+    description: str
+    embedding_dimensions: int
+    is_auto_embedded: bool
+    is_normalized: bool
+    is_indexed: bool
+    document_count: int
+    document_embedded_count: int
+    metadata: Any = None
