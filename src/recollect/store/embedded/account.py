@@ -49,11 +49,11 @@ def choose(cluster: Path) -> Account | None:
     )
 
 
-def require_name() -> None:
-    """Raise StartupError if our own user id has no name: PostgreSQL's initdb refuses to run for such."""
-    if sys.platform != "win32" and _name(os.geteuid()) is None:
+def require_name(uid: int) -> None:
+    """Raise StartupError if a user id has no name: PostgreSQL's initdb refuses to run for such."""
+    if sys.platform != "win32" and _name(uid) is None:
         raise StartupError(
-            f"The user id {os.geteuid()} has no name on this machine, and PostgreSQL's initdb needs one.",
+            f"The user id {uid} has no name on this machine, and PostgreSQL's initdb needs one.",
             hint="Add the user to /etc/passwd, run as another user or as root,"
             " or set RECOLLECT_DATABASE_URL to a PostgreSQL of your own.",
         )

@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from recollect.errors import OutOfSpace, StartupError, WrongPostgres
+from recollect.errors import Error, OutOfSpace, StartupError, WrongPostgres
 
-from .account import Account, require_name
+from .account import require_name
 from .binaries import Programs
+from .endpoint import DATABASE, ROLE, password
 from .process import Process, start
 
 log = logging.getLogger(__name__)
 
-ROLE = "recollect"
-DATABASE = "recollect"
 BUILTIN_LOCALE_SINCE = 17
 FRESH = 80 << 20
 """Bytes a new cluster takes, with some room to start in."""
+ROOM = 32 << 20
+"""Free bytes below which PostgreSQL can't go on: two segments of its write-ahead log."""
 
 SETTINGS = {
-    "listen_addresses": "",
     "cluster_name": "recollect",
     "max_connections": "40",
     "shared_buffers": "128MB",
@@ -50,24 +52,27 @@ SETTINGS = {
 """PostgreSQL's settings, given on its command line so that a new version of ours can change them."""
 
 
-def version(cluster: Path) -> int | None:
-    """Return the major version a cluster was made by, None if there is no cluster."""
+def version(data_dir: Path) -> int | None:
+    """Return the major version the folder's cluster was made by, None if there is none."""
+    place = data_dir / "postgres"
     try:
-        return int((cluster / "PG_VERSION").read_text())
-    except FileNotFoundError:
-        return None
+        return int((place / "PG_VERSION").read_text())
+    except (FileNotFoundError, ValueError) as error:
+        if not place.exists():
+            return None
+        raise StartupError(
+            f"{place} is not a PostgreSQL cluster: it has no readable PG_VERSION.",
+            hint="Restore it from a backup, or move it away to begin with an empty one.",
+        ) from error
 
 
-def require_major(data_dir: Path, major: int) -> None:
-    """Raise WrongPostgres if the folder's cluster is of another major version."""
-    found = version(data_dir / "postgres")
-    if found in (None, major):
-        return
-    raise WrongPostgres(
-        f"The data folder {data_dir} was made by PostgreSQL {found}; this is PostgreSQL {major}. Nothing was touched.",
-        hint=f"Save it with `recollect db --data-dir {data_dir} pg_dump -Fc -f recollect.dump` (PostgreSQL {found} is"
-        f" started for that), rename {data_dir / 'postgres'} to postgres-{found}, and load it with"
-        f" `recollect db --data-dir {data_dir} pg_restore -d {DATABASE} recollect.dump`.",
+def wrong_version(data_dir: Path, made_by: int, major: int) -> WrongPostgres:
+    """Return the error for a folder that was made by another major version."""
+    place, db = data_dir / "postgres", f"recollect db --data-dir {shlex.quote(str(data_dir))}"
+    return WrongPostgres(
+        f"The data folder {data_dir} was made by PostgreSQL {made_by}; this is {major}. Nothing was touched.",
+        hint=f"Save it with `{db} pg_dump -Fc -f recollect.dump` (which starts PostgreSQL {made_by} for that), rename"
+        f" {place} to postgres-{made_by}, and load it with `{db} pg_restore recollect.dump`.",
     )
 
 
@@ -76,8 +81,8 @@ async def create(data_dir: Path, programs: Programs, output: IO[bytes], guard: i
 
     Raises OutOfSpace before it starts, StartupError when a program fails. `guard` is what `process.start` says.
     """
-    if programs.account is None:
-        require_name()
+    if programs.account is None and sys.platform != "win32":
+        require_name(os.geteuid())
     free = shutil.disk_usage(data_dir).free
     if free < FRESH:
         raise OutOfSpace(f"A new database needs {FRESH >> 20} MB; {free >> 20} MB are free in {data_dir}.")
@@ -87,13 +92,16 @@ async def create(data_dir: Path, programs: Programs, output: IO[bytes], guard: i
     if programs.account is not None:
         os.chown(fresh, *programs.account.ids)
     initdb = [programs.path("initdb"), "-D", fresh, "-U", ROLE, *_locale(programs.major), *_authentication(data_dir)]
-    single = [programs.path("postgres"), "--single", "-D", fresh]
-    statement = f"CREATE DATABASE {DATABASE};\n"
-    # the last one fails unless the statement worked
-    for argv, text in ((initdb, ""), ([*single, "postgres"], statement), ([*single, DATABASE], "")):
-        await _run(argv, programs.account, output, guard, text)
-    if hasattr(os, "sync"):
-        os.sync()  # initdb flushed its own files, the single-user server what it wrote; this one the folder's names
+    single: list[str | Path] = [programs.path("postgres"), "--single", "-D", fresh]
+    steps: list[tuple[list[str | Path], str]] = [
+        (initdb, ""),
+        ([*single, "postgres"], f"CREATE DATABASE {DATABASE};\n"),
+        ([*single, DATABASE], ""),  # fails unless the statement worked
+    ]
+    for argv, text in steps:
+        process = start(argv, account=programs.account, output=output, guard=guard, stdin=subprocess.PIPE)
+        if status := await _fed(process, text):
+            raise why_ended(data_dir, Path(argv[0]).name, status)
     fresh.rename(data_dir / "postgres")
     _flush(data_dir)
 
@@ -109,24 +117,34 @@ def _locale(major: int) -> list[str]:
 
 def _authentication(data_dir: Path) -> list[str | Path]:
     if sys.platform == "win32":
-        return ["--auth=scram-sha-256", "--pwfile", data_dir / "password"]
+        return ["--auth=scram-sha-256", "--pwfile", password(data_dir)]
     return ["--auth-local=trust", "--auth-host=reject"]  # who can enter the socket's folder is PostgreSQL's own user
 
 
-async def _run(argv: list[str | Path], account: Account | None, output: IO[bytes], guard: int, text: str = "") -> None:
-    process = start(argv, account=account, output=output, guard=guard, stdin=subprocess.PIPE)
+async def _fed(process: Process, text: str) -> int:
+    """Write the text to a program, wait for its end, and return its status."""
     try:
         assert process.popen.stdin is not None
-        with process.popen.stdin as pipe:
+        with suppress(BrokenPipeError), process.popen.stdin as pipe:  # what ended already has a status to say why
             pipe.write(text.encode())
-        status = await finished(process)
+        return await finished(process)
     finally:
         process.stop()
         process.popen.wait()
-    if status:
-        raise StartupError(
-            f"{Path(argv[0]).name} failed with status {status}.", hint=f"Its last words are in {output.name}."
-        )
+
+
+def why_ended(data_dir: Path, program: str, status: int, *, room: int = ROOM) -> Error:
+    """Return the error for a program that ended too early: OutOfSpace or, with its last words, StartupError."""
+    if not has_room(data_dir, room):
+        return OutOfSpace(f"{program} stopped, for the disk of {data_dir} is full.")
+    path = data_dir / "postgres.log"
+    words = " / ".join(path.read_text(errors="replace").splitlines()[-3:])
+    return StartupError(f"{program} failed (status {status}): {words}", hint=f"The whole story is in {path}.")
+
+
+def has_room(data_dir: Path, room: int = ROOM) -> bool:
+    """Tell whether PostgreSQL can go on writing."""
+    return shutil.disk_usage(data_dir).free >= room
 
 
 async def finished(process: Process) -> int:

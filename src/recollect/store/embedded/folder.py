@@ -10,26 +10,23 @@ bin-18-0.6.0/   PostgreSQL's programs, if its user can't reach the package
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from recollect.errors import StartupError
 
 from .account import Account
 
+if sys.platform == "win32":
+    from . import windows
+
 NETWORK = re.compile(
     "9p|afpfs|afs|cifs|(fuse.)?davfs2?|fuse.(gcsfuse|glusterfs|rclone|s3fs|sshfs)|lustre|nfs4?|smb.*|webdav"
 )
 """File systems that don't keep PostgreSQL's locks or its fsync."""
-SOCKET = ".s.PGSQL.5432"
-LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
-"""Bytes of a socket's path, without the closing NUL."""
 
 
 def default_data_dir() -> Path:
@@ -80,7 +77,7 @@ def network_file_system(folder: Path, mounts: str | None = None) -> str | None:
     `mounts` is a list in the format of /proc/self/mounts, by default this machine's.
     """
     if sys.platform == "win32":
-        return _windows_share(folder)
+        return windows.network_drive(folder)
     holding = (Path("/"), "")
     for place, kind in _mounts(mounts):
         if folder.is_relative_to(place) and len(place.parts) >= len(holding[0].parts):
@@ -103,49 +100,3 @@ def _unescape(field: bytes) -> bytes:
     for code, sign in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
         field = field.replace(code, sign)
     return field
-
-
-def _windows_share(folder: Path) -> str | None:
-    if sys.platform != "win32":
-        return None
-    import ctypes  # noqa: PLC0415 -- windll exists on Windows alone
-
-    remote = 4
-    return "network drive" if ctypes.windll.kernel32.GetDriveTypeW(folder.anchor) == remote else None
-
-
-def socket_folder(data_dir: Path, account: Account | None) -> Path:
-    """Return a folder for the socket that only PostgreSQL's user can enter, made if needed.
-
-    It is `run` in the data folder, unless a socket's path there would be too long or unfit for a connection string.
-    """
-    folder = data_dir / "run"
-    path = os.fsencode(folder / SOCKET)
-    fits = len(path) <= LONGEST_SOCKET and b"," not in path and path.decode(errors="ignore").encode() == path
-    if not fits:
-        key = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-        folder = _runtime_folder() / f"recollect-{key}"
-    uid, gid = (os.getuid(), os.getgid()) if account is None else account.ids
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
-    else:
-        os.chown(folder, uid, gid)
-    found = folder.lstat()  # in a public place another user may have made it first
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or stat.S_IMODE(found.st_mode) != 0o700:  # noqa: PLR2004 -- a mode
-        raise StartupError(
-            f"The folder {folder}, for PostgreSQL's socket, is not a folder that user {uid} alone can enter.",
-            hint="Remove it, or choose a data folder with a shorter path.",
-        )
-    return folder
-
-
-def _runtime_folder() -> Path:
-    """Return a place for short-lived files with a short path, of ours alone if there is one."""
-    own = Path("/run") if os.getuid() == 0 else Path("/run/user") / str(os.getuid())
-    if os.access(own, os.W_OK):
-        return own
-    found = Path(tempfile.gettempdir())
-    short = LONGEST_SOCKET - len(f"/recollect-{'0' * 16}/{SOCKET}")
-    return found if len(os.fsencode(found)) <= short else Path("/tmp")  # noqa: S108 -- ownership and mode are verified

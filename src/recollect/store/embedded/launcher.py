@@ -5,7 +5,7 @@ before the user changes, since that user need not reach the interpreter. A scrip
 no Python may run between fork and exec of a process with threads.
 
     launcher.py OPTIONS PROGRAM ARGUMENT...     become PROGRAM; OPTIONS is the JSON of `Options`
-    launcher.py OPTIONS                         print what keeps the user from `reach`, a folder to enter or a program to run
+    launcher.py OPTIONS                         print what keeps the user from the path `reach`
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Options(TypedDict):
     """Read end of a pipe that closes when the parent dies; None to have the kernel say so (Linux)."""
     environment: dict[str, str]
     reach: str
+    """A folder to enter or a program to run; only asked without a program."""
 
 
 def change_user(user: tuple[int, int] | None) -> None:

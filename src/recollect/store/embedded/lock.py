@@ -54,10 +54,14 @@ def open_private(path: Path, flags: int = os.O_RDWR) -> int:
     try:
         return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
-        raise StartupError(
-            f"{path} can't be opened: {error.strerror}.",
-            hint="Run as the user the data folder belongs to, or choose another folder with --data-dir.",
-        ) from error
+        raise _closed(path, error) from error
+
+
+def _closed(path: Path, error: OSError) -> StartupError:
+    return StartupError(
+        f"{path} can't be opened: {error.strerror}.",
+        hint="Run as the user the data folder belongs to, or choose another folder with --data-dir.",
+    )
 
 
 def read_owner(path: Path) -> Owner:
@@ -69,12 +73,14 @@ def read_owner(path: Path) -> Owner:
 
 
 def owner(data_dir: Path) -> Owner | None:
-    """Return the server that holds the data folder, or None."""
+    """Return the server that holds the data folder, or None; raise StartupError if the folder is not ours to read."""
     path = data_dir / "lock"
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _closed(path, error) from error
     try:
         return None if try_lock(descriptor) else read_owner(path)
     finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -13,14 +13,13 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 from recollect.errors import Error, OutOfSpace, StartupError
 
 from . import account as accounts
-from . import binaries, cluster, folder
+from . import binaries, cluster, endpoint, folder, postmaster
 from .lock import FolderLock, open_private, try_lock
-from .process import Process, start
+from .process import Process
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,7 @@ FAST = 60.0
 """Seconds for a fast shutdown before an immediate one."""
 STABLE = 30.0
 """Seconds PostgreSQL must have run for a crash to be answered without delay; also the longest delay."""
-ROOM = 32 << 20
-"""Free bytes below which PostgreSQL can't go on: two segments of its write-ahead log."""
-LONGEST_LOG = 8 << 20
-"""Bytes of postgres.log before it is set aside as postgres.log.1."""
+WAITING = "waiting for the previous PostgreSQL to end"
 
 
 class EmbeddedPostgres:
@@ -53,11 +49,11 @@ class EmbeddedPostgres:
         self.dsn = ""
         self._major = major
         self._explicit = binaries
-        self._settings = {**cluster.SETTINGS, **settings}
+        self._settings = settings
         self._process: Process | None = None
         self._ready = asyncio.Event()
-        self._phase, self._since = "stopped", time.monotonic()
-        self._room = ROOM
+        self._enter("stopped")
+        self._room = cluster.ROOM
 
     @property
     def state(self) -> str:
@@ -80,22 +76,32 @@ class EmbeddedPostgres:
         self._lock.set_address(address)
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            account = accounts.choose(self.data_dir / "postgres")
-            self.data_dir = folder.prepare(self.data_dir, account)
-            self._lock = await stack.enter_async_context(FolderLock(self.data_dir))
-            self._programs = binaries.find(self.data_dir, account, self._major, self._explicit)
-            cluster.require_major(self.data_dir, self._programs.major)
-            sockets = folder.socket_folder(self.data_dir, account)
-            self._settings |= {"unix_socket_directories": '"{}"'.format(str(sockets).replace('"', '""'))}
-            self.dsn = f"postgresql://{cluster.ROLE}@/{cluster.DATABASE}?host={quote(str(sockets))}&port=5432"
-            self._lock.set_dsn(self.dsn)
-            stack.push_async_callback(self._stop)
-            await self._start()
-            watch = asyncio.create_task(self._watch())
-            stack.push_async_callback(self._end, watch)
-            self._stack = stack.pop_all()
+        try:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                self._stack = stack.pop_all()
+        except OSError as error:
+            kind = OutOfSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else StartupError
+            raise kind(f"PostgreSQL could not be started on {self.data_dir}: {error}") from error
         return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        account = accounts.choose(self.data_dir / "postgres")
+        self.data_dir = folder.prepare(self.data_dir, account)
+        self._lock = await stack.enter_async_context(FolderLock(self.data_dir))
+        self._programs = binaries.find(self.data_dir, account, self._major, self._explicit)
+        made_by = cluster.version(self.data_dir)
+        if made_by not in (None, self._programs.major):
+            raise cluster.wrong_version(self.data_dir, made_by, self._programs.major)
+        self._endpoint = endpoint.choose(self.data_dir, account)
+        stack.callback(self._endpoint.close)
+        self.dsn = self._endpoint.dsn
+        self._lock.set_dsn(self.dsn)
+        stack.push_async_callback(self._stop)
+        if made_by is None:
+            await self._create()
+        await self._start()
+        stack.push_async_callback(self._unwatch, asyncio.create_task(self._watch()))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -104,83 +110,65 @@ class EmbeddedPostgres:
 
     def _enter(self, phase: str) -> None:
         self._phase, self._since = phase, time.monotonic()
+        self._report = self._since + REPORT
         if phase == "ready":
             self._ready.set()
         else:
             self._ready.clear()
 
+    async def _create(self) -> None:
+        guard = await self._after_the_last()
+        self._enter("creating the database")
+        log.info("creating a database in %s", self.data_dir)
+        try:
+            with postmaster.open_log(self.data_dir) as output:
+                await cluster.create(self.data_dir, self._programs, output, guard)
+        finally:
+            os.close(guard)
+
     async def _start(self) -> None:
         """Start PostgreSQL and return once it accepts connections; raise if it ends instead."""
-        self._trim_log()
-        place = self.data_dir / "postgres"
-        descriptor = open_private(self.data_dir / "postgres.log", os.O_WRONLY | os.O_APPEND)
-        with os.fdopen(descriptor, "ab") as output:
-            guard = await self._after_the_last()
-            try:
-                if cluster.version(place) is None:
-                    self._enter("creating the database")
-                    await cluster.create(self.data_dir, self._programs, output, guard)
-                stale = _first_line(place / "postmaster.pid")
-                self._process = start(
-                    [self._programs.path("postgres"), "-D", place, *self._arguments()],
-                    account=self._programs.account,
-                    output=output,
-                    guard=guard,
-                    environment={"PG_GRANDPARENT_PID": stale} if stale and not _is_postmaster(stale, place) else {},
-                )
-            finally:
-                os.close(guard)  # from now on the lock is held by PostgreSQL alone
-        await self._accepting(self._process, "recovering after a crash" if stale else "starting")
-
-    async def _accepting(self, process: Process, phase: str) -> None:
+        postmaster.trim_log(self.data_dir)
+        guard = await self._after_the_last()
+        try:
+            phase = "recovering after a crash" if postmaster.left_behind(self.data_dir) else "starting"
+            self._endpoint.clear()
+            settings = {**cluster.SETTINGS, **self._endpoint.settings, **self._settings}
+            self._process = postmaster.launch(self.data_dir, self._programs, settings, guard)
+        finally:
+            os.close(guard)  # from now on PostgreSQL alone holds it
         self._enter(phase)
-        reported = self._since
-        while _status(self.data_dir / "postgres", process.pid) != "ready":
-            if (status := process.poll()) is not None:
-                raise self._failure(status)
-            if time.monotonic() - reported > REPORT:
-                reported = time.monotonic()
-                log.info("PostgreSQL is %s", self.state)
-            await asyncio.sleep(TICK)
-        log.info("PostgreSQL %d is ready (process %d)", self._programs.major, process.pid)
+        while not postmaster.is_ready(self.data_dir, self._process.pid):
+            if (status := self._process.poll()) is not None:
+                raise cluster.why_ended(self.data_dir, "PostgreSQL", status, room=self._room)
+            await self._tick()
+        log.info("PostgreSQL %d is ready (process %d)", self._programs.major, self._process.pid)
         self._enter("ready")
-
-    def _arguments(self) -> list[str]:
-        return [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
 
     async def _after_the_last(self) -> int:
         """Wait until no process of an earlier PostgreSQL is left; return the file they all hold, locked.
 
         After a kill of its supervisor PostgreSQL takes a moment to stop, after its own its children do.
         """
-        descriptor = open_private(self.data_dir / "postgres.lock")
-        if sys.platform == "win32":
-            return descriptor
-        reported = time.monotonic()
+        guard = open_private(self.data_dir / "postgres.lock")
+        if sys.platform == "win32":  # no inheritance of locks; PostgreSQL finds its own earlier self there
+            return guard
         try:
-            while not try_lock(descriptor):
-                if self._phase != "waiting for the previous PostgreSQL to end":
-                    self._enter("waiting for the previous PostgreSQL to end")
-                if time.monotonic() - reported > REPORT:
-                    reported = time.monotonic()
-                    log.warning("%s: process %s", self.state, _first_line(self.data_dir / "postgres/postmaster.pid"))
-                await asyncio.sleep(TICK)
+            while not try_lock(guard):
+                if self._phase != WAITING:
+                    self._enter(WAITING)
+                await self._tick()
         except BaseException:
-            os.close(descriptor)
+            os.close(guard)
             raise
-        return descriptor
+        return guard
 
-    def _failure(self, status: int) -> Error:
-        if not self._has_room():
-            return OutOfSpace(f"PostgreSQL stopped: the disk of {self.data_dir} is full.")
-        path = self.data_dir / "postgres.log"
-        last = path.read_text(errors="replace").splitlines()[-3:]
-        return StartupError(
-            f"PostgreSQL did not start (status {status}): {' / '.join(last)}", hint=f"The whole story is in {path}."
-        )
-
-    def _has_room(self) -> bool:
-        return shutil.disk_usage(self.data_dir).free >= self._room
+    async def _tick(self) -> None:
+        """Let a moment pass, and from time to time say what it is that takes so long."""
+        await asyncio.sleep(TICK)
+        if time.monotonic() > self._report:
+            self._report += REPORT
+            log.info("PostgreSQL is %s", self.state)
 
     async def _watch(self) -> None:
         """Restart PostgreSQL whenever it ends by itself."""
@@ -208,11 +196,11 @@ class EmbeddedPostgres:
                 return
 
     async def _until_room(self) -> None:
-        if self._has_room():
+        if cluster.has_room(self.data_dir, self._room):
             return
         self._enter("out of disk space")
         log.error("the disk of %s is full; PostgreSQL is restarted once space is freed", self.data_dir)
-        while not self._has_room():  # noqa: ASYNC110 -- nothing tells of freed space
+        while not cluster.has_room(self.data_dir, self._room):  # noqa: ASYNC110 -- nothing tells of freed space
             await asyncio.sleep(1)
         self._enter("restarting")
 
@@ -222,18 +210,10 @@ class EmbeddedPostgres:
             await asyncio.sleep(TICK)
             ticks += 1
             if ticks % 20 == 0:
-                self._trim_log()
+                postmaster.trim_log(self.data_dir)
         return status
 
-    def _trim_log(self) -> None:
-        """Set a long log aside; PostgreSQL goes on appending to the emptied file."""
-        path = self.data_dir / "postgres.log"
-        with suppress(FileNotFoundError):
-            if path.stat().st_size > LONGEST_LOG:
-                shutil.copyfile(path, path.with_name("postgres.log.1"))
-                os.truncate(path, 0)
-
-    async def _end(self, watch: asyncio.Task[None]) -> None:
+    async def _unwatch(self, watch: asyncio.Task[None]) -> None:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
@@ -250,26 +230,3 @@ class EmbeddedPostgres:
                 self._process.stop(now=True)
                 await cluster.finished(self._process)
         self._enter("stopped")
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").partition("\n")[0].strip()
-    except FileNotFoundError:
-        return ""
-
-
-def _status(place: Path, pid: int) -> str:
-    """Return what our postmaster says of itself in postmaster.pid: starting, ready, stopping; nothing yet."""
-    with suppress(FileNotFoundError):
-        lines = (place / "postmaster.pid").read_text(errors="replace").splitlines()
-        if len(lines) >= 8 and lines[0].strip() == str(pid):  # noqa: PLR2004 -- the status is line 8
-            return lines[7].strip()
-    return ""
-
-
-def _is_postmaster(pid: str, place: Path) -> bool:
-    """Tell whether a process works in the cluster, as a postmaster started by someone else does."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == place.resolve()
-    return False

@@ -13,6 +13,7 @@ from recollect.errors import StartupError
 if sys.platform == "win32":
     KILL_ON_JOB_CLOSE = 0x2000
     EXTENDED_LIMITS = 9
+    REMOTE = 4
 
     class ExtendedLimits(ctypes.Structure):
         """JOBOBJECT_EXTENDED_LIMIT_INFORMATION of winnt.h."""
@@ -27,6 +28,10 @@ if sys.platform == "win32":
             ("io", ctypes.c_uint64 * 6),
             ("memory", ctypes.c_size_t * 4),
         )
+
+    def network_drive(folder: Path) -> str | None:
+        """Return what a folder is on, if that is a network drive."""
+        return "network drive" if ctypes.windll.kernel32.GetDriveTypeW(folder.anchor) == REMOTE else None
 
     def tie(popen: subprocess.Popen[bytes]) -> int:
         """Put a process and its children in a job that ends when the returned handle closes: with us, at the latest."""
