@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recollect.cli.options import CONFIG, DATA_DIR
+from recollect.settings import Settings, load
+
+
+@click.command()
+@DATA_DIR
+@CONFIG
+def migrate(config: Path | None, **overrides: str | None) -> None:
+    """Bring the database's schema up to date, as `serve` does when it starts."""
+    settings = load(file=config, overrides=overrides)
+
+    import asyncio
+
+    from recollect import logs
+
+    logs.configure(settings)
+    applied = asyncio.run(apply(settings))
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("The schema is up to date.")
+
+
+async def apply(settings: Settings) -> list[str]:
+    """Migrate the database of the settings, started for the purpose if it is the embedded one."""
+    from recollect.store.embedded import EmbeddedPostgres, default_data_dir
+    from recollect.store.migrate import migrate as run
+
+    if settings.database_url:
+        return await run(settings.database_url)
+    data_dir = settings.data_dir or default_data_dir()
+    async with EmbeddedPostgres(data_dir, binaries=settings.postgres_binaries) as embedded:
+        return await run(embedded.dsn)

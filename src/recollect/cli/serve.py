@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from recollect.cli.options import CONFIG, DATA_DIR, HOST, PORT
+from recollect.settings import load
+
+
+@click.command()
+@HOST
+@PORT
+@DATA_DIR
+@click.option("--workers", metavar="N", help="Background workers in this process.")
+@click.option("--no-worker", is_flag=True, help="Do no background work; the same as --workers 0.")
+@CONFIG
+def serve(config: Path | None, no_worker: bool, workers: str | None, **overrides: str | None) -> None:
+    """Run the server, with PostgreSQL inside unless a database is set."""
+    settings = load(file=config, overrides={"workers": "0" if no_worker else workers, **overrides})
+
+    from recollect import logs
+    from recollect.server import serve as run
+
+    if sys.platform == "win32":
+        import asyncio as loop
+    else:
+        import uvloop as loop
+    logs.configure(settings)
+    loop.run(run(settings))
