@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from rs_bpe.bpe import openai  # type: ignore[import-not-found]
 
+from recollect.embed.text import encodable
+
 CHUNK = 16_384
 """Characters counted in one go, about 1 ms: counting holds the interpreter lock."""
 
@@ -51,7 +53,5 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _count(text: str) -> int:
-    # Halves of surrogate pairs are joined, or replaced when alone; the tokenizer refuses them.
-    readable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    tokens: int = openai.cl100k_base().count(readable)
+    tokens: int = openai.cl100k_base().count(encodable(text))
     return tokens

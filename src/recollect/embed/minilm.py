@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from recollect.embed import EmbeddingModel
+from recollect.embed.text import encodable
 from recollect.errors import ModelUnavailable
 
 MODEL = EmbeddingModel("local", "all-MiniLM-L6-v2", 384)
@@ -63,7 +64,9 @@ class MiniLM:
         # The file ships with a limit of 128 tokens and padding to that width; the model was trained for 256.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._session = ort.InferenceSession(GRAPH.read_bytes(), _options(folder, threads), ["CPUExecutionProvider"])
+        options = _options(threads)
+        self._weights = _attach(folder / "model.safetensors", options)
+        self._session = ort.InferenceSession(GRAPH.read_bytes(), options, ["CPUExecutionProvider"])
 
     def tokenize(self, text: str) -> list[int]:
         """Return the token ids that the model reads.
@@ -73,8 +76,7 @@ class MiniLM:
         size = 8 * LONGEST
         while True:
             head = text[:size]
-            # Halves of surrogate pairs are joined, or replaced when alone; the tokenizer refuses them.
-            ids = self._tokenizer.encode(head.encode("utf-16", "surrogatepass").decode("utf-16", "replace")).ids
+            ids: list[int] = self._tokenizer.encode(encodable(head)).ids
             if len(head) == len(text) or len(ids) >= LONGEST + LONGEST_WORD:
                 return ids if len(ids) <= LONGEST else [*ids[: LONGEST - 1], ids[-1]]
             size *= 4
@@ -90,11 +92,22 @@ class MiniLM:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def _options(folder: Path, threads: int) -> ort.SessionOptions:
+def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that spin while they wait doubled the CPU time per text on a busy machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     return options
+
+
+def _attach(weights: Path, options: ort.SessionOptions) -> bytes | None:
+    """Tell the session where the weights are; return what has to live as long as it does."""
+    if not weights.is_symlink():
+        folder = str(weights.parent.resolve())
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+        return None
+    # Caches of installers and hubs are full of links, and onnxruntime follows none out of a folder.
+    content = weights.read_bytes()
+    options.add_external_initializers_from_files_in_memory([weights.name], [content], [len(content)])
+    return content
