@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -205,7 +205,23 @@ async def connect(
         raise _translated(error) from error
     await raw.set_type_codec("timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time)
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=_decode_json, format="binary")
+    schema = await raw.fetchval(STATEMENTS["schema.of_vectors"])
+    if schema is not None:  # before the first migration there is none
+        for kind in ("vector", "halfvec"):  # travel as bytes: store/vectors.py makes and reads them
+            await raw.set_type_codec(kind, schema=schema, encoder=bytes, decoder=bytes, format="binary")
     return raw
+
+
+async def listen(dsn: str, channel: str, heard: Callable[[], None]) -> None:
+    """Call `heard` at every notification on a channel until the connection breaks. Raises DatabaseUnavailable."""
+    raw = await connect(dsn)
+    broken = asyncio.Event()
+    raw.add_termination_listener(lambda _: broken.set())
+    try:
+        await raw.add_listener(channel, lambda *_: heard())
+        await broken.wait()
+    finally:
+        raw.terminate()
 
 
 def _encode_time(time: datetime | str) -> str:
