@@ -177,6 +177,30 @@ def test_wrong_value(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://h",
+        "postgresql://u:p@h:5432/db?sslmode=require",
+        "postgres://u:%2F%3F@[::1]:5432/db",
+        "postgresql://a,b:5433,[fe80::1]:1/db",
+        "postgresql:///db?host=/run/postgresql",
+        "postgresql://recollect@/recollect?host=%2Fvar%2Frun&port=5432",
+    ],
+)
+def test_urls_of_databases(url: str) -> None:
+    """Every form of a PostgreSQL URL is taken as it is."""
+    assert load({"RECOLLECT_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://h:port/db", "postgres://u:a/b@h/db", "postgres://u:a#b@h", "postgres://[h/d"]
+)
+def test_what_is_no_url(url: str) -> None:
+    """A URL that could not be read later is refused at once, with a form to follow."""
+    assert "postgresql://user:password@host:5432/name" in refused({"RECOLLECT_DATABASE_URL": url}).message
+
+
+@pytest.mark.parametrize(
     "line", ["port = '80'", "port = true", "entities = 1", "host = 1", "data_dir = 1", "port = [1]"]
 )
 def test_wrong_type_in_toml(folder: Path, line: str) -> None:

@@ -16,7 +16,8 @@ from msgspec import Meta
 from recollect.errors import SettingsError
 
 Url = Annotated[str, Meta(pattern="^https?://[^\\s]+$")]
-Dsn = Annotated[str, Meta(pattern="^postgres(ql)?://")]
+HOST = r"(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/?#@]*)(:[0-9]{1,5})?"
+Dsn = Annotated[str, Meta(pattern=rf"^postgres(ql)?://([^/?#]*@)?{HOST}(,{HOST})*([/?#]|$)")]
 Width = Annotated[int, Meta(ge=8, le=4000)]
 
 
@@ -91,6 +92,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 SECRETS = frozenset({"auth_secret", "embedding_api_key", "llm_api_key"})
 HIDDEN = "**redacted**"
+FORMS = {
+    "database_url": "postgresql://user:password@host:5432/name, special characters written as %40 and the like",
+    "embedding_base_url": "https://host/v1",
+    "llm_base_url": "https://host/v1",
+    "language": "english, in small letters",
+}
+"""What to write, where the pattern that a value must match tells an operator little."""
 TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
 NOWHERE: Mapping[str, object] = MappingProxyType({})
 
@@ -176,7 +184,8 @@ def _checked(name: str, given: Given) -> Any:
     except msgspec.ValidationError as error:
         hide = hide_password if name.endswith("_url") else str
         shown = HIDDEN if name in SECRETS else hide(str(given.value))
-        raise SettingsError(f"{name} = {shown} ({given.origin}): {error}") from error
+        reason = f"Expected the form {FORMS[name]}" if name in FORMS else str(error)
+        raise SettingsError(f"{name} = {shown} ({given.origin}): {reason}") from error
 
 
 def _to_path(_type: type, value: object) -> Path:

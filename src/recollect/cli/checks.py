@@ -44,7 +44,10 @@ class Finding(NamedTuple):
 
 async def examine(settings: Settings) -> list[Finding]:
     """Make all checks, in the order in which one depends on another."""
-    database = await (check_database(settings.database_url) if settings.database_url else check_embedded(settings))
+    if url := settings.database_url:
+        database = await check_database(url, hide_password(url))
+    else:
+        database = await check_embedded(settings)
     return [check_settings(settings), *database, check_port(settings.host, settings.port), check_model(settings)]
 
 
@@ -76,7 +79,8 @@ async def check_embedded(settings: Settings) -> list[Finding]:
         return [wrong("data folder", error)]
     place = check_folder(folder, settings.postgres_binaries)
     if server and server.dsn:
-        return [place, *await check_database(server.dsn), check_disk(folder)]
+        running = await check_database(server.dsn, f"running, for the server of process {server.pid}")
+        return [place, *running, check_disk(folder)]
     return [place, *check_programs(settings.postgres_binaries), check_disk(folder)]
 
 
@@ -93,11 +97,12 @@ def check_folder(folder: Path, explicit: Path | None) -> Finding:
         if account and (wall := unreachable(account, there)):
             text = f"PostgreSQL runs as the user {account.name}, who cannot enter {wall}"
             return Finding("data folder", "wrong", text, ELSEWHERE)
-        version = cluster.version(folder / "postgres")
-        cluster.require_major(folder, binaries.find(folder, None, NEWEST, explicit).major)
+        made_by, major = cluster.version(folder), binaries.find(folder, None, NEWEST, explicit).major
     except (Error, OSError) as error:
         return wrong("data folder", error)
-    return Finding("data folder", "ok", str(folder) if version else f"{folder}, to be made by the first start")
+    if made_by not in (None, major):
+        return wrong("data folder", cluster.wrong_version(folder, made_by, major))
+    return Finding("data folder", "ok", str(folder) if made_by else f"{folder}, to be made by the first start")
 
 
 def check_disk(folder: Path) -> Finding:
@@ -129,21 +134,20 @@ def check_programs(explicit: Path | None) -> list[Finding]:
     return found
 
 
-async def check_database(dsn: str) -> list[Finding]:
+async def check_database(dsn: str, address: str) -> list[Finding]:
     """Check that the database answers, its version, its pgvector and its schema."""
     try:
         raw = await connect(dsn, seconds=5)
+        try:
+            server = await Connection(raw).row("schema.server")
+            version, newest = await migrate.version(dsn)
+        finally:
+            await raw.close()
     except (Error, asyncpg.PostgresError) as error:
         reason = str(error.__cause__ or error) or type(error.__cause__).__name__
         advice = "Check database_url, and that this PostgreSQL runs and lets this user in."
-        return [Finding("database", "wrong", f"no connection: {reason}", advice)]
-    try:
-        server = await Connection(raw).row("schema.server")
-        version, newest = await migrate.version(dsn)
-    finally:
-        await raw.close()
+        return [Finding("database", "wrong", f"{address}: {reason}", advice)]
     assert server is not None
-    address = "the embedded one, running" if "host=" in dsn and "@/" in dsn else hide_password(dsn)
     return [
         Finding("database", "ok", address),
         check_postgres(server["postgres"]),
