@@ -20,8 +20,8 @@ floats = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), mi
 def test_a_vector_comes_back_bit_equal(numbers: list[float]) -> None:
     """Encoding and decoding 32-bit floats loses no bit."""
     given = np.array(numbers, dtype=np.float32)
-    assert vectors.decode_vector(vectors.encode_vector(numbers)).tobytes() == given.tobytes()
-    assert vectors.decode_vectors([vectors.encode_vector(given)] * 2, len(given)).tobytes() == given.tobytes() * 2
+    assert vectors.from_vector(vectors.vector(numbers)).tobytes() == given.tobytes()
+    assert vectors.matrix([vectors.vector(given)] * 2, len(given)).tobytes() == given.tobytes() * 2
 
 
 async def test_the_server_reads_and_writes_the_same_format(database_url: str) -> None:
@@ -30,8 +30,8 @@ async def test_the_server_reads_and_writes_the_same_format(database_url: str) ->
     numbers = np.array([1, -2.5, 3e-5, 65504], dtype=np.float32)
     try:
         for encode, decode, kind in [
-            (vectors.encode_vector, vectors.decode_vector, "vector"),
-            (vectors.encode_halfvec, vectors.decode_halfvec, "halfvec"),
+            (vectors.vector, vectors.from_vector, "vector"),
+            (vectors.halfvec, vectors.from_halfvec, "halfvec"),
         ]:
             encoded = encode(numbers)
             row = await connection.fetchrow(
@@ -60,11 +60,11 @@ async def test_the_extension_may_lie_in_a_schema_of_its_own(empty_database_url: 
     await raw.close()
     await migrate(empty_database_url)
     connection = await connect(empty_database_url)
-    assert await connection.fetchval("SELECT $1::vector::text", vectors.encode_vector([1, 2])) == "[1,2]"
+    assert await connection.fetchval("SELECT $1::vector::text", vectors.vector([1, 2])) == "[1,2]"
     await connection.close()
 
 
 def test_the_header_is_the_width_and_zero() -> None:
     """The format is the extension's own: width and zero as 16-bit integers, then big-endian floats."""
-    assert vectors.encode_vector([1.5]) == struct.pack(">HHf", 1, 0, 1.5)
-    assert vectors.encode_halfvec([1.5]) == struct.pack(">HHe", 1, 0, 1.5)
+    assert vectors.vector([1.5]) == struct.pack(">HHf", 1, 0, 1.5)
+    assert vectors.halfvec([1.5]) == struct.pack(">HHe", 1, 0, 1.5)

@@ -15,27 +15,27 @@ from numpy.typing import ArrayLike, NDArray
 _HEAD = struct.Struct(">HH")
 
 
-def encode_vector(numbers: ArrayLike) -> bytes:
+def vector(numbers: ArrayLike) -> bytes:
     """Encode numbers, shape (width,), as a `vector` of 32-bit floats."""
     return _encoded(np.asarray(numbers, dtype=">f4"))
 
 
-def encode_halfvec(numbers: ArrayLike) -> bytes:
+def halfvec(numbers: ArrayLike) -> bytes:
     """Encode numbers, shape (width,), as a `halfvec` of 16-bit floats."""
     return _encoded(np.asarray(numbers, dtype=">f2"))
 
 
-def decode_vector(data: bytes) -> NDArray[np.float32]:
+def from_vector(data: bytes) -> NDArray[np.float32]:
     """Decode a `vector`, to shape (width,)."""
     return np.frombuffer(data, dtype=">f4", offset=_HEAD.size).astype(np.float32)
 
 
-def decode_halfvec(data: bytes) -> NDArray[np.float32]:
+def from_halfvec(data: bytes) -> NDArray[np.float32]:
     """Decode a `halfvec`, to shape (width,)."""
     return np.frombuffer(data, dtype=">f2", offset=_HEAD.size).astype(np.float32)
 
 
-def decode_vectors(rows: Sequence[bytes], width: int) -> NDArray[np.float32]:
+def matrix(rows: Sequence[bytes], width: int) -> NDArray[np.float32]:
     """Decode `vector`s of one width, to shape (len(rows), width)."""
     numbers = b"".join(row[_HEAD.size :] for row in rows)
     return np.frombuffer(numbers, dtype=">f4").reshape(len(rows), width).astype(np.float32)
