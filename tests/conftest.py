@@ -16,6 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from recollect.core.embeddings import Models
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.server import Web, web_config
@@ -24,6 +25,9 @@ from recollect.store import Store
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres
 from recollect.store.migrate import migrate
+from recollect.work.kinds import kinds
+from recollect.work.metrics import WorkMetrics
+from recollect.work.worker import Worker
 
 POSTGRES = int(os.environ.get("RECOLLECT_TEST_PG", "18"))
 _numbers = itertools.count()
@@ -77,17 +81,47 @@ def settings() -> Settings:
 
 @pytest_asyncio.fixture
 async def app(settings: Settings, store: Store) -> App:
-    """The application on a database of its own, without workers."""
+    """The application on a database of its own, without a model and without workers."""
     app = App(settings, starting=lambda: "")
-    app.services = Services(settings, store, app.metrics, lambda: "")
+    models = Models(store, settings)
+    app.services = Services(settings, store, app.metrics, models, wake=lambda _: None, readiness=lambda: "")
     return app
+
+
+@pytest_asyncio.fixture
+async def working_app(settings: Settings, store: Store) -> AsyncIterator[App]:
+    """The application on a database of its own, with the local model and a worker."""
+    app = App(settings, starting=lambda: "")
+    models = Models(store, settings)
+    await models.open()
+    worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)))
+    app.services = Services(settings, store, app.metrics, models, wake=worker.wake, readiness=lambda: "")
+    working = asyncio.create_task(worker.run())
+    yield app
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    await models.close()
+
+
+@pytest_asyncio.fixture
+async def working_api(working_app: App) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application with a model and a worker. Paths are relative to /api/v1/."""
+    async with _client(working_app) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def working_url(working_app: App) -> AsyncIterator[str]:
+    """The address of the application with a model and a worker, behind a real socket."""
+    async with served(working_app) as address:
+        yield address
 
 
 @pytest_asyncio.fixture
 async def api(app: App) -> AsyncIterator[httpx.AsyncClient]:
     """A client that speaks to the application without a socket. Paths are relative to /api/v1/."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=30) as client:
+    async with _client(app) as client:
         yield client
 
 
@@ -96,6 +130,11 @@ async def url(app: App) -> AsyncIterator[str]:
     """The address of the application behind a real socket, for clients that need one."""
     async with served(app) as address:
         yield address
+
+
+def _client(app: App) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    return httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=60)
 
 
 @contextlib.asynccontextmanager

@@ -105,3 +105,35 @@ class Collection(msgspec.Struct, frozen=True, omit_defaults=True):
     document_count: int
     document_embedded_count: int
     metadata: Any = None
+
+
+class JobState(msgspec.Struct, frozen=True):
+    """A job of the queue as operators see it."""
+
+    id: UUID
+    kind: str
+    state: str
+    about: UUID
+    items: int
+    attempts: int
+    run_at: str
+    created_at: str
+    failed_at: str | None
+    error: str | None
+
+
+class EmbeddingModel(msgspec.Struct, frozen=True):
+    """What made a vector. Vectors of different models are never compared."""
+
+    provider: str
+    name: str
+    width: int
+
+
+class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A message or summary found. `dist` is the cosine similarity, higher is nearer; 0 when no text was given."""
+
+    message: Message | None = None
+    summary: Summary | None = None
+    dist: float
+    embedding: list[float] | None = None

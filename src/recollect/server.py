@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 
 import uvicorn
 
+from recollect.core.embeddings import Models
 from recollect.errors import StartupError
 from recollect.http.app import App
 from recollect.http.services import Services
@@ -20,7 +21,11 @@ from recollect.store import Store
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
+from recollect.work.kinds import kinds
+from recollect.work.metrics import WorkMetrics
 from recollect.work.purge import purge_regularly
+from recollect.work.wake import Announcer, wake_on_announcement
+from recollect.work.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +79,35 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
         database = Database(dsn, size=settings.database_pool_size, statement_timeout=settings.statement_timeout)
         stack.push_async_callback(database.close)
         store = Store(database)
-        background = await stack.enter_async_context(asyncio.TaskGroup())
-        if settings.purge_every:
-            purging = background.create_task(purge_regularly(store, settings.purge_every * 60))
-            stack.callback(purging.cancel)
-        app.services = Services(settings, store, app.metrics, lambda: _not_ready(embedded))
+        models = Models(store, settings)
+        stack.push_async_callback(models.close)
+        await models.open()
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        worker = _start_work(settings, store, models, app, tasks, stack)
+        app.services = Services(
+            settings, store, app.metrics, models, wake=worker.wake, readiness=lambda: _not_ready(embedded)
+        )
         log.info("ready", extra={"address": app.address})
         await stop.wait()
+
+
+def _start_work(
+    settings: Settings, store: Store, models: Models, app: App, tasks: asyncio.TaskGroup, stack: AsyncExitStack
+) -> Worker | Announcer:
+    """Start what runs beside the requests; return whom to tell of new jobs."""
+    running = [models.follow()]
+    if settings.purge_every:
+        running.append(purge_regularly(store, settings.purge_every * 60))
+    worker: Worker | Announcer
+    if settings.workers:
+        worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)), lanes=settings.workers)
+        running += [worker.run(), wake_on_announcement(store.database.dsn, worker)]
+    else:
+        worker = Announcer(store)
+        running.append(worker.run())
+    for work in running:
+        stack.callback(tasks.create_task(work).cancel)
+    return worker
 
 
 def _starting(embedded: EmbeddedPostgres | None) -> str:

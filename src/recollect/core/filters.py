@@ -12,16 +12,11 @@ MAX_CONDITIONS = 100
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What a row must fulfil. `where` has the form that the SQL function metadata_matches takes; None: anything goes."""
+    """What a row must fulfil; `where` in the form that the SQL function metadata_matches takes."""
 
     where: dict[str, Any] | None = None
     start_date: str | None = None
     end_date: str | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether every row passes."""
-        return self.where is None and self.start_date is None and self.end_date is None
 
 
 def parse(metadata: dict[str, Any] | None) -> Filter:
@@ -40,7 +35,7 @@ def _date(metadata: dict[str, Any], name: str) -> str | None:
 
 
 def _node(node: object, path: str, conditions: list[int]) -> dict[str, Any] | None:
-    """Check one filter and drop what says nothing."""
+    """Check one filter and drop what says nothing; None when nothing is left."""
     if node is None:
         return None
     if not isinstance(node, dict):
@@ -48,21 +43,27 @@ def _node(node: object, path: str, conditions: list[int]) -> dict[str, Any] | No
     found: dict[str, Any] = {}
     if node.get("jsonpath") is not None:
         conditions[0] += 1
-        if not isinstance(node["jsonpath"], str):
-            raise BadRequest(f"{path}.jsonpath is not a text")
-        if conditions[0] > MAX_CONDITIONS:
-            raise BadRequest(f"metadata.where has more than {MAX_CONDITIONS} conditions")
-        # Clients write @.key == 'value'; SQL/JSON knows double quotes only.
-        found["jsonpath"] = node["jsonpath"].replace("'", '"')
+        found["jsonpath"] = _path(node["jsonpath"], f"{path}.jsonpath")
+    if conditions[0] > MAX_CONDITIONS:
+        raise BadRequest(f"metadata.where has more than {MAX_CONDITIONS} conditions")
     for word in ("and", "or"):
-        parts = node.get(word)
-        if parts is None:
-            continue
-        if not isinstance(parts, list):
-            raise BadRequest(f"{path}.{word} is not a list")
-        kept = [_node(part, f"{path}.{word}[{place}]", conditions) for place, part in enumerate(parts)]
-        if kept and all(kept):
+        parts = _parts(node.get(word), f"{path}.{word}", conditions)
+        if word == "or" and not all(parts):
+            continue  # one of the choices asks for nothing
+        if kept := [part for part in parts if part]:
             found[word] = kept
-        elif word == "and" and any(kept):
-            found[word] = [part for part in kept if part]
     return found or None
+
+
+def _parts(parts: object, path: str, conditions: list[int]) -> list[dict[str, Any] | None]:
+    if parts is None:
+        return []
+    if not isinstance(parts, list):
+        raise BadRequest(f"{path} is not a list")
+    return [_node(part, f"{path}[{place}]", conditions) for place, part in enumerate(parts)]
+
+
+def _path(text: object, field: str) -> str:
+    if not isinstance(text, str):
+        raise BadRequest(f"{field} is not a text")
+    return text.replace("'", '"')  # clients write @.key == 'value'; SQL/JSON knows double quotes only

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,14 +13,17 @@ def candidates(limit: int) -> int:
     return max(2 * limit, 10)
 
 
-def choose(query: NDArray[np.float32], rows: NDArray[np.float32], *, balance: float, limit: int) -> list[int]:
+def choose(query: NDArray[np.float32], rows: Sequence[NDArray[np.float32]], *, balance: float, limit: int) -> list[int]:
     """Return the places of the chosen rows, in the order they were chosen.
 
-    `query` has shape (width,), `rows` (n, width), both of any length but zero. The first choice is the most similar
+    `query` and each row have shape (width,), and any length but zero. The first choice is the most similar
     row; each next one maximises balance * cos(query, row) - (1 - balance) * max(cos(row, chosen)).
     Source: Carbonell and Goldstein, The use of MMR, SIGIR 1998.
     """
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    if not rows:
+        return []
+    matrix = np.stack(rows)
+    unit = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
     relevance = unit @ (query / max(float(np.linalg.norm(query)), 1e-12))
     chosen: list[int] = []
     nearest = np.full(len(rows), -np.inf, dtype=np.float32)

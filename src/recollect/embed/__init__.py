@@ -3,19 +3,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
+from recollect.models import EmbeddingModel
 
 if TYPE_CHECKING:  # numpy takes 0.1 s to import; who only names a model does not need it
     import numpy as np
     from numpy.typing import NDArray
 
 
-class EmbeddingModel(msgspec.Struct, frozen=True):
-    """What made a vector. Vectors of different models are never compared."""
-
-    provider: str
-    name: str
-    width: int
+__all__ = ["Embedder", "EmbeddingModel"]
 
 
 class Embedder(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,8 +12,14 @@ import msgspec
 from recollect.core import tokens
 from recollect.errors import BadRequest
 from recollect.http.request import OK, Request, Response, json
-from recollect.store import messages, sessions
+from recollect.store import Store, jobs, messages, sessions
+from recollect.store.directory import Place
 from recollect.store.keys import bucket_of, new_key
+
+MAX_WAIT_SECONDS = 60.0
+LOOK_SECONDS = 0.02
+STORED = Response(b"OK", 202, b"text/plain; charset=utf-8")
+"""The messages are stored, but were not searchable by meaning within the time the caller would wait."""
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
@@ -37,15 +44,55 @@ class MemoryBody(msgspec.Struct):
 
 
 async def add(request: Request) -> Response:
-    """Add messages to a session, which is created when it does not exist and comes back when it was deleted."""
+    """Add messages to a session, which is created when it does not exist and comes back when it was deleted.
+
+    With `wait`, answer when they are embedded: 200, or 202 if that takes longer.
+    """
     session_id = request.name()
     bodies = request.decode(MemoryBody).messages or []
     settings = request.services.settings
     counts = await tokens.count_all([(body.role or "", body.content or "") for body in bodies])
     new = _new_messages(bodies, counts, bucket_of(request.project, session_id))
-    jobs = ("embed",) if settings.embed_messages else ()
-    await messages.add(request.services.store, request.project, session_id, new, jobs=jobs, language=settings.language)
-    return OK
+    embeds = settings.embed_messages and settings.embedding_provider != "none"
+    wait = _seconds_to_wait(request)
+    place = await messages.add(
+        request.services.store,
+        request.project,
+        session_id,
+        new,
+        jobs=("embed",) if embeds else (),
+        language=settings.language,
+    )
+    if not (embeds and new):
+        return OK
+    request.services.wake("embed")
+    if not wait or await _embedded(request.services.store, place, new, wait):
+        return OK
+    return STORED
+
+
+def _seconds_to_wait(request: Request) -> float:
+    text = request.query("wait")
+    try:
+        seconds = float(text or 0)
+    except ValueError as error:
+        raise BadRequest("wait is not a number of seconds") from error
+    if not 0 <= seconds <= MAX_WAIT_SECONDS:
+        raise BadRequest(f"wait is not between 0 and {MAX_WAIT_SECONDS:.0f} seconds")
+    return seconds
+
+
+async def _embedded(store: Store, place: Place, new: list[messages.NewMessage], seconds: float) -> bool:
+    """Wait until no job is left for these messages; tell whether that came in time."""
+    uuids = [message.uuid for message in new]
+    try:
+        async with asyncio.timeout(seconds):
+            # The worker may be another process, so there is no event to wait for.
+            while await jobs.pending(store, place, "embed", uuids):  # noqa: ASYNC110 -- see above
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _new_messages(bodies: list[MessageBody], counts: list[int], bucket: int) -> list[messages.NewMessage]:

@@ -8,9 +8,9 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from recollect.errors import BadRequest, MethodNotAllowed, NotFound
-from recollect.http import memory, messages, service, sessions, users
+from recollect.http import jobs, memory, messages, search, service, sessions, users
 from recollect.http.request import Handler
-from recollect.models import Memory, Message, MessagePage, Session, User
+from recollect.models import JobState, Memory, Message, MessagePage, SearchResult, Session, User
 
 
 class Parameter(NamedTuple):
@@ -57,7 +57,14 @@ ROUTES = [
         answer=Memory,
         query=(Parameter("lastn", int, "The last so many messages, whatever the summary."),),
     ),
-    Route("POST", "/api/v1/sessions/{session_id}/memory", memory.add, body=memory.MemoryBody, answer=str),
+    Route(
+        "POST",
+        "/api/v1/sessions/{session_id}/memory",
+        memory.add,
+        body=memory.MemoryBody,
+        answer=str,
+        query=(Parameter("wait", float, "Seconds to wait until the messages can be found by meaning."),),
+    ),
     Route("DELETE", "/api/v1/sessions/{session_id}/memory", memory.delete, answer=str),
     Route(
         "GET",
@@ -77,12 +84,33 @@ ROUTES = [
         body=messages.MessagePatch,
         answer=Message,
     ),
+    Route(
+        "POST",
+        "/api/v1/sessions/{session_id}/search",
+        search.session,
+        body=search.SearchBody,
+        answer=list[SearchResult],
+        query=(Parameter("limit", int, "At most so many; 10 unless said otherwise."),),
+    ),
     Route("GET", "/api/v1/user", users.list_all, answer=list[User], query=(LIMIT, AFTER)),
     Route("POST", "/api/v1/user", users.create, body=users.NewUser, answer=User, status=201),
     Route("GET", "/api/v1/user/{user_id}", users.get, answer=User),
     Route("PATCH", "/api/v1/user/{user_id}", users.patch, body=users.UserPatch, answer=User),
     Route("DELETE", "/api/v1/user/{user_id}", users.delete, answer=str),
     Route("GET", "/api/v1/user/{user_id}/sessions", sessions.list_of_user, answer=list[Session]),
+    Route(
+        "GET",
+        "/api/v1/jobs",
+        jobs.list_all,
+        answer=list[JobState],
+        query=(
+            Parameter("state", str, "Only jobs that are due, leased or failed."),
+            Parameter("kind", str, "Only jobs of this kind."),
+            Parameter("limit", int, "At most so many; 100 unless said otherwise."),
+            Parameter("cursor", str, "Only jobs after the one with this id."),
+        ),
+    ),
+    Route("POST", "/api/v1/jobs/{job_id}/retry", jobs.retry, answer=str),
 ]
 
 

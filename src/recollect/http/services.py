@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from recollect.core.embeddings import Models
 from recollect.http.metrics import Metrics
 from recollect.settings import Settings
 from recollect.store import Store
@@ -17,5 +18,8 @@ class Services(msgspec.Struct, frozen=True):
     settings: Settings
     store: Store
     metrics: Metrics
+    models: Models
+    wake: Callable[[str], None]
+    """Tells the workers that jobs of a kind were added."""
     readiness: Callable[[], str]
     """Why the server is not ready; empty when it is."""

@@ -8,7 +8,11 @@ import msgspec
 
 from recollect.errors import BadRequest
 from recollect.http.request import OK, Request, Response, checked_id, json, merged
-from recollect.store import users
+from recollect.store import erasures, users
+from recollect.store.keys import bucket_of
+
+ERASED_AT_ONCE = 10_000
+"""Rows removed before the answer; the rest is invisible at once, too, and removed by jobs."""
 
 
 class NewUser(msgspec.Struct):
@@ -79,5 +83,10 @@ async def patch(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """Delete a user with all sessions and messages, at once and for good."""
-    await users.delete(request.services.store, request.project, request.name())
+    store, user_id = request.services.store, request.name()
+    left = ERASED_AT_ONCE
+    for key in await users.delete(store, request.project, user_id):
+        if left > 0:
+            left -= await erasures.erase(store, bucket_of(request.project, user_id), key, most=left)
+    request.services.wake("erase")
     return OK

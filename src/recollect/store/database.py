@@ -249,6 +249,7 @@ def _translated(error: BaseException) -> BaseException:
         return DatabaseUnavailable("The statement took longer than the limit.")
     if isinstance(error, (*_LOST, TimeoutError, asyncpg.InsufficientResourcesError)):
         return DatabaseUnavailable()
-    if isinstance(error, asyncpg.DataError):
+    # Our own statements are prepared by a test: what is left to be wrong in syntax is a JSONPath.
+    if isinstance(error, asyncpg.DataError | asyncpg.PostgresSyntaxError):
         return BadRequest(str(error))
     return error

@@ -16,7 +16,12 @@ DELETE FROM message_embeddings WHERE (bucket, session_key, seq, model) IN (
 RETURNING seq
 
 -- name: summaries
-DELETE FROM summaries WHERE bucket = $1 AND session_key = $2 AND ($3::bigint IS NULL OR seq <= $3)
+DELETE FROM summaries WHERE (bucket, session_key, seq) IN (
+    SELECT bucket, session_key, seq FROM summaries
+    WHERE bucket = $1 AND session_key = $2 AND ($3::bigint IS NULL OR seq <= $3)
+    ORDER BY seq LIMIT $4
+)
+RETURNING seq
 
 -- name: jobs
 -- What else was to be done for a session that is gone.

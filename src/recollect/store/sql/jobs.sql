@@ -65,3 +65,7 @@ FROM jobs GROUP BY kind
 -- name: announce
 -- For workers in other processes. Sent from a connection of its own, never inside a write: NOTIFY serialises commits.
 SELECT pg_notify('recollect_jobs', '')
+
+-- name: release
+-- A worker that stops in good order leaves nothing for a lease to run out on.
+UPDATE jobs SET leased_by = NULL, run_at = now(), attempts = attempts - 1 WHERE leased_by = $1
