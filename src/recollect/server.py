@@ -23,6 +23,7 @@ from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
+from recollect.work.models import follow_models
 from recollect.work.purge import purge_regularly
 from recollect.work.wake import Announcer, wake_on_announcement
 from recollect.work.worker import Worker
@@ -95,7 +96,7 @@ def _start_work(
     settings: Settings, store: Store, models: Models, app: App, tasks: asyncio.TaskGroup, stack: AsyncExitStack
 ) -> Worker | Announcer:
     """Start what runs beside the requests; return whom to tell of new jobs."""
-    running = [models.follow()]
+    running = [follow_models(store, models)]
     if settings.purge_every:
         running.append(purge_regularly(store, settings.purge_every * 60))
     worker: Worker | Announcer

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import NamedTuple
 
 from recollect.embed import Embedder, EmbeddingModel
 from recollect.embed.query import QueryVectors
-from recollect.errors import Error, ModelUnavailable
+from recollect.errors import ModelUnavailable
 from recollect.settings import Settings
 from recollect.store import Store, embeddings
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 5.0
 OPENAI = "https://api.openai.com/v1"
 
 
@@ -69,13 +67,6 @@ class Models:
             elif known.model == self.configured:
                 filling = InUse(known.id, *opened)
         self.active, self.filling = active, filling
-
-    async def follow(self) -> None:
-        """Refresh now and then, until cancelled: another process may have switched models."""
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            with suppress(Error):
-                await self.refresh()
 
     async def close(self) -> None:
         """Let go of all models."""

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from recollect.models import EmbeddingModel
 from recollect.store import Store
 from recollect.store.jobs import Job
+from recollect.store.keys import BUCKETS
 from recollect.store.vectors import halfvec
+
+BUCKETS_AT_ONCE = 64
 
 
 class Registered(NamedTuple):
@@ -59,10 +62,13 @@ async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArr
     await store.database.fetch("embeddings.put", *columns, [halfvec(row) for row in vectors], model, contents)
 
 
-async def missing(store: Store, model: int, after: Text | None, limit: int) -> list[Text]:
-    """Return live messages without a vector of this model, in the order of their keys, after the given one."""
-    start = (after.bucket, after.session_key, after.seq) if after else (-1, UUID(int=0), 0)
-    return [Text(*row) for row in await store.database.fetch("embeddings.missing", model, *start, limit)]
+async def enqueue_missing(store: Store, model: int) -> int:
+    """Enqueue a `reembed` job for all live messages without a vector of this model; return how many jobs that took."""
+    jobs = 0
+    for first in range(0, BUCKETS, BUCKETS_AT_ONCE):
+        rows = await store.database.fetch("embeddings.enqueue_missing", model, first, first + BUCKETS_AT_ONCE - 1)
+        jobs += len(rows)
+    return jobs
 
 
 async def progress(store: Store, model: int) -> tuple[int, int]:

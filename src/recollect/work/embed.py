@@ -1,10 +1,10 @@
-"""Jobs of kind `embed`: vectors for messages."""
+"""Jobs of kind `embed` and `reembed`: vectors for messages."""
 
 from __future__ import annotations
 
 import time
 
-from recollect.core.embeddings import Models
+from recollect.core.embeddings import InUse, Models
 from recollect.errors import ModelUnavailable
 from recollect.store import Store, embeddings
 from recollect.store.jobs import Job
@@ -17,11 +17,20 @@ async def embed_messages(store: Store, models: Models, metrics: WorkMetrics, job
     if models.active is None:
         raise ModelUnavailable("No embedding model is in use.")
     texts = await embeddings.texts(store, jobs)
-    if not texts:
-        return
     for model in (models.active, models.filling):
-        if model is not None:
-            started = time.perf_counter()
-            vectors = await model.embedder.embed([text.content for text in texts])
-            metrics.embedded(len(texts), time.perf_counter() - started)
-            await embeddings.put(store, model.id, texts, vectors)
+        await _embed(store, model, metrics, texts)
+
+
+async def reembed_messages(store: Store, models: Models, metrics: WorkMetrics, jobs: list[Job]) -> None:
+    """Make the vectors of the model that is going to take over, or that took over meanwhile."""
+    await models.refresh()
+    await _embed(store, models.filling or models.active, metrics, await embeddings.texts(store, jobs))
+
+
+async def _embed(store: Store, model: InUse | None, metrics: WorkMetrics, texts: list[embeddings.Text]) -> None:
+    if model is None or not texts:
+        return
+    started = time.perf_counter()
+    vectors = await model.embedder.embed([text.content for text in texts])
+    metrics.embedded(len(texts), time.perf_counter() - started)
+    await embeddings.put(store, model.id, texts, vectors)

@@ -6,7 +6,7 @@ from functools import partial
 
 from recollect.core.embeddings import Models
 from recollect.store import Store
-from recollect.work.embed import embed_messages
+from recollect.work.embed import embed_messages, reembed_messages
 from recollect.work.erase import erase, erase_cleared
 from recollect.work.metrics import WorkMetrics
 from recollect.work.worker import Kind
@@ -16,6 +16,7 @@ def kinds(store: Store, models: Models, metrics: WorkMetrics) -> list[Kind]:
     """Return what a worker does."""
     return [
         Kind("embed", partial(embed_messages, store, models, metrics)),
+        Kind("reembed", partial(reembed_messages, store, models, metrics)),
         Kind("erase", partial(erase, store), most=16),
         Kind("erase_cleared", partial(erase_cleared, store), most=16),
     ]

@@ -6,7 +6,9 @@ import asyncio
 import logging
 
 from recollect.errors import Error
-from recollect.store import Store, sessions
+from recollect.store import Store, embeddings, sessions
+
+BATCH = 1000
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +18,8 @@ async def purge_regularly(store: Store, seconds: float) -> None:
     while True:
         try:
             gone, cleared = await sessions.purge(store)
+            while await embeddings.drop_retired(store, BATCH) == BATCH:
+                pass
         except Error as error:
             log.warning("purge failed", extra={"reason": error.message})
         else:

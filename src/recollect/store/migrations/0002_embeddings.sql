@@ -6,6 +6,7 @@ CREATE TABLE embedding_models (
     name text NOT NULL,
     width integer NOT NULL,
     state text NOT NULL CHECK (state IN ('filling', 'active', 'retired')),
+    changed_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (provider, name, width)
 );
 CREATE UNIQUE INDEX embedding_models_active ON embedding_models (state) WHERE state = 'active';

@@ -32,16 +32,27 @@ INSERT INTO message_embeddings AS e (bucket, session_key, seq, model, project_id
 SELECT bucket, session_key, seq, $7, project_id, user_key, embedding FROM present
 ON CONFLICT (bucket, session_key, seq, model) DO UPDATE SET embedding = excluded.embedding
 
--- name: missing
--- The next live messages in the order of their keys that have no vector of a model. Reads every bucket.
-SELECT m.bucket, m.session_key, m.seq, m.project_id, s.user_key, m.content
-FROM messages AS m
-JOIN sessions AS s ON s.bucket = m.bucket AND s.key = m.session_key AND s.deleted_at IS NULL AND m.seq > s.cleared_seq
-WHERE (m.bucket, m.session_key, m.seq) > ($2, $3, $4)
-    AND NOT EXISTS (
-        SELECT FROM message_embeddings AS e
-        WHERE e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1)
-ORDER BY m.bucket, m.session_key, m.seq LIMIT $5
+-- name: enqueue_missing
+-- Jobs for the live messages of some buckets that have no vector of a model and no job to make one.
+WITH missing AS (
+    SELECT m.bucket, m.session_key, m.seq, m.uuid, m.project_id,
+        (row_number() OVER (PARTITION BY m.bucket, m.session_key ORDER BY m.seq) - 1) / 64 AS part
+    FROM messages AS m
+    JOIN sessions AS s
+        ON s.bucket = m.bucket AND s.key = m.session_key AND s.deleted_at IS NULL AND m.seq > s.cleared_seq
+    WHERE m.bucket BETWEEN $2 AND $3
+        AND NOT EXISTS (
+            SELECT FROM message_embeddings AS e
+            WHERE e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1)
+        AND NOT EXISTS (
+            SELECT FROM jobs AS j
+            WHERE j.bucket = m.bucket AND j.about = m.session_key AND j.kind IN ('embed', 'reembed')
+                AND m.uuid = ANY (j.items))
+)
+INSERT INTO jobs (bucket, id, project_id, kind, about, items, run_at, created_at)
+SELECT bucket, new_key(bucket), min(project_id), 'reembed', session_key, array_agg(uuid ORDER BY seq), now(), now()
+FROM missing GROUP BY bucket, session_key, part
+RETURNING id
 
 -- name: progress
 SELECT count(e.seq) AS embedded, count(*) AS messages
@@ -61,20 +72,21 @@ SELECT NOT EXISTS (
         WHERE e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1)
     AND NOT EXISTS (
         SELECT FROM jobs AS j
-        WHERE j.bucket = m.bucket AND j.about = m.session_key AND j.kind = 'embed' AND m.uuid = ANY (j.items))
+        WHERE j.bucket = m.bucket AND j.about = m.session_key AND j.kind IN ('embed', 'reembed')
+            AND m.uuid = ANY (j.items))
 ) AS complete
 
 -- name: retire_active
-UPDATE embedding_models SET state = 'retired' WHERE state = 'active' AND id <> $1
+UPDATE embedding_models SET state = 'retired', changed_at = now() WHERE state = 'active' AND id <> $1
 
 -- name: activate
 UPDATE embedding_models SET state = 'active' WHERE id = $1
 
 -- name: drop_retired
--- A model's vectors outlive its retirement until the next purge, since other processes may not know of it yet.
+-- Not at once, since other processes may not know yet that search has moved on.
 DELETE FROM message_embeddings WHERE (bucket, session_key, seq, model) IN (
     SELECT e.bucket, e.session_key, e.seq, e.model FROM message_embeddings AS e
-    JOIN embedding_models AS m ON m.id = e.model AND m.state = 'retired'
+    JOIN embedding_models AS m ON m.id = e.model AND m.state = 'retired' AND m.changed_at < now() - interval '1 minute'
     LIMIT $1
 )
 RETURNING seq
