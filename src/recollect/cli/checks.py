@@ -196,7 +196,7 @@ def check_port(host: str, port: int) -> Finding:
     shown = EVERYONE.get(host, host)
     url = f"http://[{shown}]:{port}/healthz" if ":" in shown else f"http://{shown}:{port}/healthz"
     try:
-        answer = httpx.get(url, timeout=5, trust_env=False)
+        answer = httpx.get(url, timeout=2, trust_env=False)
     except httpx.HTTPError:
         return Finding("port", "wrong", f"{host}:{port} is taken by another program", "Choose another with --port.")
     if answer.text == "." and "recollect" in answer.headers.get("X-Zep-Version", ""):
