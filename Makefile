@@ -5,12 +5,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := tests/published_clients
 PG ?= 18
 HOST ?= 127.0.0.1
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test setup setup-dev check format lint types arrows unit lock clean
+.PHONY: serve test setup setup-dev setup-clients check format lint types arrows unit lock clean
 
 serve: setup  ## run the server, with PostgreSQL and the embedding model inside
 	$(BIN)/recollect serve --host $(HOST) --port $(PORT)
@@ -35,6 +36,19 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
 	$(BIN)/pip install --quiet --no-deps -r requirements-dev.lock
 	@touch $@
 
+setup-clients: $(VENV)/.published-python $(VENV)/.published-javascript  ## the clients that others published
+
+# Their own environments: they pin versions that ours cannot live with.
+$(VENV)/.published-python: $(CLIENTS)/python/requirements.lock | $(VENV)/bin/pip
+	$(BIN)/python -m venv --clear $(VENV)-published
+	$(VENV)-published/bin/pip install --quiet --no-deps -r $<
+	@touch $@
+
+$(VENV)/.published-javascript: $(CLIENTS)/javascript/package-lock.json | $(VENV)/bin/pip
+	@command -v npm >/dev/null || { echo "The tests of the JavaScript client need Node 20 with npm."; exit 1; }
+	cd $(CLIENTS)/javascript && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 check: lint types arrows  ## what needs no database
 
 format: setup-dev  ## mend what can be mended by itself
@@ -51,7 +65,7 @@ types: setup-dev
 arrows: setup-dev
 	$(BIN)/lint-imports
 
-unit: setup-dev
+unit: setup-dev setup-clients
 	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest
 
 lock:  ## write requirements.lock and requirements-dev.lock anew
@@ -61,6 +75,9 @@ lock:  ## write requirements.lock and requirements-dev.lock anew
 	echo "flit-core==3.12.0  # builds the project itself" >> requirements.lock
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --group dev --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -c requirements.lock -o requirements-dev.lock
+	$(VENV)-lock/bin/uv pip compile $(CLIENTS)/python/requirements.in --universal \
+		--python-version 3.11 --no-header --quiet --upgrade -o $(CLIENTS)/python/requirements.lock
+	cd $(CLIENTS)/javascript && npm update --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) $(VENV)-*
+	rm -rf $(VENV) $(VENV)-* $(CLIENTS)/javascript/node_modules

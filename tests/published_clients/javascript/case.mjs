@@ -1,0 +1,15 @@
+// A client of the server at URL. Whatever the client warns about fails the test.
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import zep from "@getzep/zep-js";
+
+export const { Memory, MemorySearchPayload, Message, Session } = zep;
+export const { APIError, AuthenticationError, NotFoundError, ZepClient } = zep;
+export const { URL: address, KEY: key } = process.env;
+
+const warnings = [];
+console.warn = (...words) => warnings.push(words.join(" "));
+after(() => assert.deepEqual(warnings, []));
+
+export const connect = (url = address, token = key) => ZepClient.init(url, token);
+export const range = (length) => Array.from({ length }, (_, n) => n);

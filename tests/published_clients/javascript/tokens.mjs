@@ -1,0 +1,16 @@
+// What the client throws on a server that asks for tokens; KEY is a valid one.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { address, AuthenticationError, connect, key } from "./case.mjs";
+
+test("021 without a token calls throw AuthenticationError", async () => {
+  for (const token of ["", "garbage"]) {
+    const client = await connect(address, token);
+    await assert.rejects(client.memory.getSession("anything"), AuthenticationError);
+  }
+});
+
+test("with a token calls are answered", async () => {
+  const client = await connect(address, key);
+  assert.deepEqual(await client.memory.listSessions(), []);
+});
