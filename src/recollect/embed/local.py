@@ -15,8 +15,8 @@ from recollect.errors import ModelUnavailable
 
 WINDOW = 64
 """Texts that are tokenised and sorted by length together."""
-BATCH_TOKENS = 2_048
-"""Tokens of a batch, padding included: more gains nothing and costs memory."""
+BATCH_TOKENS = 256
+"""Tokens of a batch, padding included: larger ones leave the processor's caches and take up to 1.7 times as long."""
 
 T = TypeVar("T")
 
