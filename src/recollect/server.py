@@ -7,23 +7,24 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from recollect.core.embeddings import Models
-from recollect.errors import StartupError
+from recollect.errors import DatabaseUnavailable, ModelUnavailable, StartupError
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.settings import Settings
-from recollect.store import Store
+from recollect.store import Store, embeddings
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
-from recollect.work.models import follow_models
+from recollect.work.models import follow_models, switch
 from recollect.work.purge import purge_regularly
 from recollect.work.wake import Announcer, wake_on_announcement
 from recollect.work.worker import Worker
@@ -76,13 +77,7 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
             embedded.set_address(app.address)
         dsn = embedded.dsn if embedded else settings.database_url
         assert dsn is not None
-        await migrate(dsn)
-        database = Database(dsn, size=settings.database_pool_size, statement_timeout=settings.statement_timeout)
-        stack.push_async_callback(database.close)
-        store = Store(database)
-        models = Models(store, settings)
-        stack.push_async_callback(models.close)
-        await models.open()
+        store, models = await stack.enter_async_context(_workshop(settings, dsn))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         worker = _start_work(settings, store, models, app, tasks, stack)
         app.services = Services(
@@ -90,6 +85,68 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
         )
         log.info("ready", extra={"address": app.address})
         await stop.wait()
+
+
+async def work(settings: Settings, dsn: str) -> None:
+    """Do background work only, until SIGTERM or SIGINT. Raises StartupError."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _workshop(settings, dsn) as (store, models):
+        worker = Worker(store, kinds(store, models, WorkMetrics(CollectorRegistry())), lanes=max(settings.workers, 1))
+        async with asyncio.TaskGroup() as tasks:
+            running = [worker.run(), wake_on_announcement(dsn, worker), follow_models(store, models)]
+            started = [tasks.create_task(work) for work in running]
+            log.info("working", extra={"worker": str(worker.id)})
+            await stop.wait()
+            for task in started:
+                task.cancel()
+    log.info("stopped")
+
+
+async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], None]) -> None:
+    """Embed what has no vector of the configured model and let that model take over.
+
+    Calls `report` with the messages embedded so far and in all. Raises ModelUnavailable when there is no model.
+    """
+    async with _workshop(settings, dsn) as (store, models):
+        target = models.filling or models.active
+        if models.configured is None or target is None:
+            raise ModelUnavailable("There is no embedding model to embed with.", hint="Run `recollect doctor`.")
+        handlers = kinds(store, models, WorkMetrics(CollectorRegistry()))
+        worker = Worker(store, [kind for kind in handlers if kind.name == "reembed"])
+        await embeddings.enqueue_missing(store, target.id)
+        working = asyncio.create_task(worker.run())
+        try:
+            while not (await switch(store, models) and await embeddings.complete(store, target.id)):
+                report(*await embeddings.progress(store, target.id))
+                await asyncio.sleep(0.5)
+            report(*await embeddings.progress(store, target.id))
+        finally:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+@contextlib.asynccontextmanager
+async def _workshop(settings: Settings, dsn: str) -> AsyncIterator[tuple[Store, Models]]:
+    """Open the database, brought up to date, and the embedding models: what all work needs."""
+    while True:
+        try:
+            await migrate(dsn)
+            break
+        except DatabaseUnavailable as error:
+            log.warning("waiting for the database", extra={"reason": error.message})
+            await asyncio.sleep(1)
+    database = Database(dsn, size=settings.database_pool_size, statement_timeout=settings.statement_timeout)
+    store = Store(database)
+    models = Models(store, settings)
+    try:
+        await models.open()
+        yield store, models
+    finally:
+        await models.close()
+        await database.close()
 
 
 def _start_work(

@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Answer a `similarity` search with the better `hybrid` one.")
     ] = False
 
-    workers: Annotated[int, Meta(ge=0, le=64, description="Background workers in the server; 0: none.")] = 1
+    workers: Annotated[int, Meta(ge=0, le=64, description="Jobs of each kind that are run at once; 0: none.")] = 2
     embed_messages: Annotated[bool, Meta(description="Make messages searchable by meaning.")] = True
     embed_documents: Annotated[bool, Meta(description="Make documents searchable by meaning.")] = True
     embedding_provider: Annotated[

@@ -12,7 +12,7 @@ from recollect.store.database import connect
 REFERENCE = {"recollect_migrations", "embedding_models"}
 """Tables that belong to no tenant: small, and the same on every shard."""
 DIRECTORY = "session_names"
-TENANT_TABLES = "relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relname <> ALL ($1)"
+TENANT_TABLES = "relkind IN ('r', 'p') AND relnamespace = 'recollect'::regnamespace AND relname <> ALL ($1)"
 
 
 @pytest_asyncio.fixture
@@ -48,7 +48,7 @@ async def test_every_tenant_table_names_its_project(catalogue: asyncpg.Connectio
 async def test_reference_tables_are_the_listed_ones(catalogue: asyncpg.Connection[asyncpg.Record]) -> None:
     """A table without a bucket is on the list, and what is on the list has none."""
     rows = await catalogue.fetch(
-        """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+        """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'recollect'::regnamespace
         AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname LIKE '%bucket')"""
     )
     assert {row["relname"] for row in rows} <= REFERENCE
@@ -76,7 +76,7 @@ async def test_foreign_keys_stay_in_their_bucket(catalogue: asyncpg.Connection[a
     rows = await catalogue.fetch(
         """SELECT conname FROM pg_constraint JOIN pg_class AS target ON target.oid = confrelid
         LEFT JOIN pg_attribute ON attrelid = confrelid AND attnum = confkey[1]
-        WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+        WHERE contype = 'f' AND connamespace = 'recollect'::regnamespace
             AND attname <> 'bucket' AND relname <> ALL ($1)""",
         REFERENCE,
     )
@@ -103,7 +103,7 @@ async def test_nothing_happens_behind_a_statement(catalogue: asyncpg.Connection[
     assert await catalogue.fetch("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
     assert await catalogue.fetch("SELECT evtname FROM pg_event_trigger") == []
     assert await catalogue.fetch("SELECT polname FROM pg_policy") == []
-    views = "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace"
+    views = "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'recollect'::regnamespace"
     assert await catalogue.fetch(views) == []
 
 

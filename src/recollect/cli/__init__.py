@@ -10,9 +10,12 @@ from recollect import __version__
 from recollect.cli.config import config
 from recollect.cli.db import db
 from recollect.cli.doctor import doctor
+from recollect.cli.jobs import jobs
 from recollect.cli.migrate import migrate
+from recollect.cli.reembed import reembed
 from recollect.cli.serve import serve
 from recollect.cli.token import token
+from recollect.cli.work import work
 from recollect.errors import Error, SettingsError
 
 
@@ -22,7 +25,7 @@ def recollect() -> None:
     """Keep, find and forget the memory of AI assistants."""
 
 
-for command in (serve, migrate, config, token, doctor, db):
+for command in (serve, work, jobs, reembed, migrate, config, token, doctor, db):
     recollect.add_command(command)
 
 

@@ -28,12 +28,9 @@ def migrate(config: Path | None, **overrides: str | None) -> None:
 
 
 async def apply(settings: Settings) -> list[str]:
-    """Migrate the database of the settings, started for the purpose if it is the embedded one."""
-    from recollect.store.embedded import EmbeddedPostgres, default_data_dir
+    """Migrate the database of the settings; the embedded one is started for the purpose unless it runs."""
+    from recollect.cli.database import database_of
     from recollect.store.migrate import migrate as run
 
-    if settings.database_url:
-        return await run(settings.database_url)
-    data_dir = settings.data_dir or default_data_dir()
-    async with EmbeddedPostgres(data_dir, binaries=settings.postgres_binaries) as embedded:
-        return await run(embedded.dsn)
+    async with database_of(settings) as dsn:
+        return await run(dsn)

@@ -78,11 +78,15 @@ async def progress(store: Store, model: int) -> tuple[int, int]:
     return row["embedded"], row["messages"]
 
 
+async def complete(store: Store, model: int) -> bool:
+    """Tell whether a model has a vector of every live message that no job is going to embed."""
+    return bool((await store.database.fetch("embeddings.complete", model))[0]["complete"])
+
+
 async def activate(store: Store, model: int) -> bool:
     """Let search use this model from now on, if no message lacks its vector; tell whether it does."""
     async with store.database.transaction() as connection:
-        row = await connection.row("embeddings.complete", model)
-        if row is None or not row["complete"]:
+        if not (await connection.fetch("embeddings.complete", model))[0]["complete"]:
             return False
         await connection.fetch("embeddings.retire_active", model)
         await connection.fetch("embeddings.activate", model)

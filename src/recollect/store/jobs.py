@@ -79,6 +79,11 @@ async def retry(store: Store, project: str, job: UUID) -> str:
     return str(row["kind"])
 
 
+async def retry_failed(store: Store, project: str) -> int:
+    """Make all failed jobs due; return how many."""
+    return len(await store.database.fetch("jobs.retry_failed", project))
+
+
 async def pending(store: Store, place: Place, kind: str, items: Sequence[UUID]) -> bool:
     """Tell whether any of these items still waits for a job of this kind."""
     row = await store.database.row("jobs.pending", *place, kind, items)

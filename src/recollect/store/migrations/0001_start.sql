@@ -2,7 +2,9 @@
 -- every tenant table starts with a bucket (0..4095), and so does every PRIMARY KEY, UNIQUE and FOREIGN KEY;
 -- project_id stands in every row; no triggers, no foreign key across buckets, no extension but `vector`.
 
-CREATE EXTENSION IF NOT EXISTS vector;
+-- A schema of our own, so that the tables get along with whatever else the database holds.
+CREATE SCHEMA IF NOT EXISTS recollect;
+CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
 
 -- What has been applied of the files beside this one.
 CREATE TABLE recollect_migrations (

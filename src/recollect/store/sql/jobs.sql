@@ -49,6 +49,11 @@ UPDATE jobs SET failed_at = NULL, attempts = 0, run_at = now()
 WHERE bucket = $1 AND id = $2 AND project_id = $3 AND failed_at IS NOT NULL
 RETURNING kind
 
+-- name: retry_failed
+UPDATE jobs SET failed_at = NULL, attempts = 0, run_at = now()
+WHERE project_id = $1 AND failed_at IS NOT NULL
+RETURNING id
+
 -- name: pending
 -- Whether any of these items still waits for a job of this kind.
 SELECT EXISTS (
