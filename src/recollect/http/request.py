@@ -104,14 +104,14 @@ class Request:
         """Parse the body as JSON, whatever its content type. Raises BadRequest naming the field."""
         try:
             value = _decoder(kind).decode(self.body)
+            if b"\\u0000" in self.body or self.body.count(b"{") + self.body.count(b"[") > MAX_DEPTH:
+                _check(msgspec.json.decode(self.body))  # fields that nobody reads included
         except UnicodeDecodeError as error:
             raise BadRequest("the body is not valid UTF-8") from error
         except msgspec.DecodeError as error:  # ValidationError is one
             raise BadRequest("EOF" if not self.body else str(error)) from error
         except RecursionError as error:
             raise BadRequest(f"the body is nested deeper than {MAX_DEPTH} levels") from error
-        if b"\\u0000" in self.body or self.body.count(b"{") + self.body.count(b"[") > MAX_DEPTH:
-            _check(msgspec.json.decode(self.body))
         return value
 
 
@@ -130,11 +130,12 @@ def _decoder(kind: type[Body]) -> msgspec.json.Decoder[Body]:
 def _check(document: object) -> None:
     """Refuse what PostgreSQL cannot store (NUL) and what is nested too deeply, naming the place."""
     level: list[tuple[str, object]] = [("$", document)]
-    for _ in range(MAX_DEPTH + 1):
+    depth = 0
+    while level:
+        depth += any(isinstance(value, list | dict) for _, value in level)
+        if depth > MAX_DEPTH:
+            raise BadRequest(f"the body is nested deeper than {MAX_DEPTH} levels")
         level = [below for path, value in level for below in _inside(path, value)]
-        if not level:
-            return
-    raise BadRequest(f"the body is nested deeper than {MAX_DEPTH} levels")
 
 
 def _inside(path: str, value: object) -> Iterator[tuple[str, object]]:
