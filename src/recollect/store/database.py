@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
-from recollect.errors import BadRequest, DatabaseUnavailable, Error, OutOfSpace
+from recollect.errors import BadRequest, DatabaseUnavailable, Error, OutOfSpace, StartupError
 from recollect.store.statements import STATEMENTS
 
 Row: TypeAlias = Any
@@ -189,9 +189,10 @@ class Database:
 async def connect(
     dsn: str, *, statement_timeout: float = 0, seconds: float = CONNECT_SECONDS
 ) -> asyncpg.Connection[asyncpg.Record]:
-    """Open one connection with our types and settings. Raises DatabaseUnavailable."""
+    """Open one connection with our types and settings. Raises DatabaseUnavailable, StartupError."""
     settings = {
         "application_name": "recollect",
+        "search_path": "recollect, public",
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "statement_timeout": str(int(statement_timeout * 1000)),
@@ -201,12 +202,19 @@ async def connect(
         raw: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
             dsn, timeout=seconds, server_settings=settings, statement_cache_size=0
         )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise StartupError(f"The database refuses: {error}", hint="Check RECOLLECT_DATABASE_URL.") from error
+    except ValueError as error:  # its text may hold a part of the password
+        raise StartupError("The database's URL cannot be read.", hint="Check RECOLLECT_DATABASE_URL.") from error
     except (*_LOST, TimeoutError, asyncpg.PostgresError) as error:
         raise _translated(error) from error
     await raw.set_type_codec("timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time)
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=_decode_json, format="binary")
     schema = await raw.fetchval(STATEMENTS["schema.of_vectors"])
     if schema is not None:  # before the first migration there is none
+        if schema != "public":
+            quoted = schema.replace('"', '""')
+            await raw.fetch(STATEMENTS["schema.set"], "search_path", f'recollect, public, "{quoted}"')
         for kind in ("vector", "halfvec"):  # travel as bytes: store/vectors.py makes and reads them
             await raw.set_type_codec(kind, schema=schema, encoder=bytes, decoder=bytes, format="binary")
     return raw
@@ -220,6 +228,23 @@ async def listen(dsn: str, channel: str, heard: Callable[[], None]) -> None:
     try:
         await raw.add_listener(channel, lambda *_: heard())
         await broken.wait()
+    finally:
+        raw.terminate()
+
+
+async def run_alone(dsn: str, statements: Sequence[str], settings: Mapping[str, str]) -> None:
+    """Run statements that no transaction may hold, on a connection of their own.
+
+    Raises DatabaseUnavailable, OutOfSpace.
+    """
+    raw = await connect(dsn)
+    try:
+        for name, value in settings.items():
+            await raw.execute(STATEMENTS["schema.set"], name, value)
+        for statement in statements:
+            await raw.execute(statement)
+    except asyncpg.PostgresError as error:
+        raise _translated(error) from error
     finally:
         raw.terminate()
 

@@ -11,7 +11,7 @@ BATCH = 1000
 
 async def erase(store: Store, bucket: int, session: UUID, *, most: int | None = None) -> int:
     """Remove everything a session that is gone held, or about so many rows; return how many went."""
-    await store.database.fetch("erasures.jobs", bucket, session)
+    await store.database.fetch("erasures.rest", bucket, session)
     return await _remove(store, bucket, session, None, most)
 
 

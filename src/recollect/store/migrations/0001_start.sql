@@ -113,6 +113,16 @@ CREATE TABLE messages (
 -- A prefix, because a tsvector of more than 1 MB is an error and would refuse the message itself.
 CREATE INDEX messages_fulltext ON messages USING gin (to_tsvector(language, left(content, 65536)));
 
+-- Sessions in which a message was rewritten in its place, and their last_seq at that time: who holds a copy of a
+-- session from before must read it again.
+CREATE TABLE session_rewrites (
+    bucket smallint NOT NULL,
+    session_key uuid NOT NULL,
+    project_id text NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (bucket, session_key)
+);
+
 -- A summary covers the messages after the one before it, up to and including `seq`.
 CREATE TABLE summaries (
     bucket smallint NOT NULL,

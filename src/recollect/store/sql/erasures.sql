@@ -23,9 +23,12 @@ DELETE FROM summaries WHERE (bucket, session_key, seq) IN (
 )
 RETURNING seq
 
--- name: jobs
--- What else was to be done for a session that is gone.
-DELETE FROM jobs WHERE bucket = $1 AND about = $2 AND kind <> 'erase'
+-- name: rest
+-- What else there was of a session that is gone: jobs, and the note of rewritten messages.
+WITH jobs AS (
+    DELETE FROM jobs WHERE bucket = $1 AND about = $2 AND kind <> 'erase'
+)
+DELETE FROM session_rewrites WHERE bucket = $1 AND session_key = $2
 
 -- name: mark
 -- How far a session's messages are deleted; no row: the session is gone.

@@ -2,7 +2,8 @@
 -- Everything an added memory does, in one statement and one flush: the session touched (and brought back if it was
 -- deleted) or, when $4 names a new one, created; the messages stored in order; the jobs
 -- enqueued, each for at most 64 messages.
--- A message whose uuid the session already has is updated in its place; a deleted one's uuid starts anew.
+-- A message whose uuid the session already has is updated in its place, which is noted for those who hold a copy, and
+-- its vectors go; a deleted one's uuid starts anew.
 -- No row in `session` means that the place was wrong, or the new name is taken: look the name up.
 WITH named AS (
     INSERT INTO session_names (name_bucket, project_id, name, bucket, session_key)
@@ -33,6 +34,17 @@ WITH named AS (
             THEN metadata_merge(m.metadata, excluded.metadata) ELSE excluded.metadata END,
         role = excluded.role, content = excluded.content, token_count = excluded.token_count,
         language = excluded.language, updated_at = excluded.updated_at
+    RETURNING m.seq
+), rewritten AS (
+    SELECT s.bucket, s.key, s.base + cardinality($6::uuid[]) AS last_seq, r.seq
+    FROM session AS s JOIN stored AS r ON r.seq <= s.base
+), forgotten AS (
+    DELETE FROM message_embeddings AS e USING rewritten AS r
+    WHERE e.bucket = r.bucket AND e.session_key = r.key AND e.seq = r.seq
+), noted AS (
+    INSERT INTO session_rewrites AS w (bucket, session_key, project_id, seq)
+    SELECT DISTINCT bucket, key, $3, last_seq FROM rewritten
+    ON CONFLICT (bucket, session_key) DO UPDATE SET seq = excluded.seq
 ), queued AS (
     INSERT INTO jobs (bucket, id, project_id, kind, about, items, run_at, created_at)
     SELECT s.bucket, new_key(s.bucket), $3, kind, s.key, ($6::uuid[])[first : first + 63], now(), now()

@@ -19,3 +19,6 @@ SELECT current_setting('server_version_num')::integer AS postgres,
 -- name: of_vectors
 -- Where the types of vectors live: whoever installed the extension chose.
 SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'
+
+-- name: set
+SELECT set_config($1, $2, false)

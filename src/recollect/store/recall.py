@@ -1,0 +1,100 @@
+"""What a search across sessions reads: which sessions there are, what is new in them, and the messages it chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from recollect.models import Message
+from recollect.store import Store
+from recollect.store.directory import Place
+from recollect.store.keys import bucket_of
+from recollect.store.search import Bounds
+
+MESSAGES_AT_ONCE = 2000
+
+
+class SessionState(NamedTuple):
+    """What shows whether a copy of a session's messages is still true.
+
+    Messages up to `cleared_seq` are deleted; those up to `rewritten_seq` must be read again by who read them before
+    that number was given out.
+    """
+
+    key: UUID
+    session_id: str
+    last_seq: int
+    cleared_seq: int
+    rewritten_seq: int
+
+
+class Scope(NamedTuple):
+    """The sessions a search looks into, and the names of the user they belong to."""
+
+    bucket: int
+    first_name: str
+    last_name: str
+    sessions: list[SessionState]
+
+
+class Turn(NamedTuple):
+    """A message as ranking needs it. `vector` holds a halfvec as sent, or None while there is none."""
+
+    session_key: UUID
+    seq: int
+    role: str
+    name: str | None
+    created_at: float
+    content: str
+    vector: bytes | None
+
+
+async def user_scope(store: Store, project: str, user_id: str) -> Scope | None:
+    """Return a user's live sessions; None for an unknown user."""
+    bucket = bucket_of(project, user_id)
+    rows = await store.database.fetch("recall.of_user", bucket, project, user_id)
+    if not rows:
+        return None
+    return Scope(bucket, rows[0][0], rows[0][1], [SessionState(*row[2:]) for row in rows if row[2] is not None])
+
+
+async def session_scope(store: Store, project: str, session_id: str) -> Scope | None:
+    """Return one live session; None for an unknown one."""
+
+    async def run(place: Place) -> Scope | None:
+        row = await store.database.row("recall.of_session", *place)
+        return None if row is None else Scope(place.bucket, row[0], row[1], [SessionState(*row[2:])])
+
+    return await store.directory.at(project, session_id, run)
+
+
+async def turns_after(store: Store, bucket: int, known: Mapping[UUID, int], model: int) -> list[Turn]:
+    """Return up to MESSAGES_AT_ONCE messages beyond the seq known of each session, by session and seq."""
+    rows = await store.database.fetch(
+        "recall.messages_after", bucket, list(known), list(known.values()), model, MESSAGES_AT_ONCE
+    )
+    return [Turn(*row) for row in rows]
+
+
+async def vectors(
+    store: Store, bucket: int, wanted: Sequence[tuple[UUID, int]], model: int
+) -> list[tuple[UUID, int, bytes]]:
+    """Return the vectors of messages, by session and seq, that have been made by now."""
+    rows = await store.database.fetch("recall.vectors", bucket, *_columns(wanted), model)
+    return [tuple(row) for row in rows]
+
+
+async def matching(store: Store, bucket: int, sessions: Sequence[UUID], bounds: Bounds) -> list[tuple[UUID, int]]:
+    """Return which live messages of these sessions fulfil a filter, by session and seq, newest first."""
+    return [tuple(row) for row in await store.database.fetch("recall.matching", bucket, sessions, *bounds)]
+
+
+async def messages(store: Store, bucket: int, chosen: Sequence[tuple[UUID, int]]) -> list[tuple[Message, str, int]]:
+    """Return chosen messages that still live, each with its session's id and its place among the chosen, from 0."""
+    rows = await store.database.fetch("recall.messages", bucket, *_columns(chosen))
+    return [(Message(*row[:7]), row[7], row[8] - 1) for row in rows]
+
+
+def _columns(keys: Sequence[tuple[UUID, int]]) -> tuple[list[UUID], list[int]]:
+    return [session for session, _ in keys], [seq for _, seq in keys]
