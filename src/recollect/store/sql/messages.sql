@@ -39,8 +39,7 @@ WITH named AS (
     SELECT s.bucket, s.key, s.base + cardinality($6::uuid[]) AS last_seq, r.seq
     FROM session AS s JOIN stored AS r ON r.seq <= s.base
 ), forgotten AS (
-    DELETE FROM message_embeddings AS e USING rewritten AS r
-    WHERE e.bucket = r.bucket AND e.session_key = r.key AND e.seq = r.seq
+    DELETE FROM message_embeddings WHERE bucket = $1 AND session_key = $2 AND seq IN (SELECT seq FROM rewritten)
 ), noted AS (
     INSERT INTO session_rewrites AS w (bucket, session_key, project_id, seq)
     SELECT DISTINCT bucket, key, $3, last_seq FROM rewritten
