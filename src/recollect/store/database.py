@@ -31,7 +31,7 @@ WAIT_SECONDS = 5.0
 RETRIES = 3
 """How often a statement that lost a deadlock is run again."""
 
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 _FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
 
 
@@ -171,7 +171,7 @@ class Database:
         self._wake()
 
     def _give_back_after(self, error: BaseException, connection: Connection) -> None:
-        if isinstance(error, asyncpg.PostgresError | Error) and not isinstance(error, _LOST):
+        if isinstance(error, asyncpg.PostgresError | Error) and not isinstance(error, LOST):
             self._give(connection)
         else:  # broken, or of unknown state: a cancelled statement may still be running
             connection.raw.terminate()
@@ -206,7 +206,7 @@ async def connect(
         raise StartupError(f"The database refuses: {error}", hint="Check RECOLLECT_DATABASE_URL.") from error
     except ValueError as error:  # its text may hold a part of the password
         raise StartupError("The database's URL cannot be read.", hint="Check RECOLLECT_DATABASE_URL.") from error
-    except (*_LOST, TimeoutError, asyncpg.PostgresError) as error:
+    except (*LOST, TimeoutError, asyncpg.PostgresError) as error:
         raise _translated(error) from error
     await raw.set_type_codec("timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time)
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=_decode_json, format="binary")
@@ -272,7 +272,7 @@ def _translated(error: BaseException) -> BaseException:
         return OutOfSpace()
     if isinstance(error, asyncpg.QueryCanceledError):
         return DatabaseUnavailable("The statement took longer than the limit.")
-    if isinstance(error, (*_LOST, TimeoutError, asyncpg.InsufficientResourcesError)):
+    if isinstance(error, (*LOST, TimeoutError, asyncpg.InsufficientResourcesError)):
         return DatabaseUnavailable()
     # Our own statements are prepared by a test: what is left to be wrong in syntax is a JSONPath.
     if isinstance(error, asyncpg.DataError | asyncpg.PostgresSyntaxError):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from recollect.errors import SchemaError, WrongPostgres
-from recollect.store.database import Connection, connect
+from recollect.errors import DatabaseUnavailable, SchemaError, WrongPostgres
+from recollect.store.database import LOST, Connection, connect
 
 OLDEST_POSTGRES = 160000
 OLDEST_VECTOR = (0, 8)
@@ -50,6 +50,8 @@ async def migrate(dsn: str) -> list[str]:
             done.append(name)
             log.info("migrated", extra={"migration": name})
         return done
+    except LOST as error:
+        raise DatabaseUnavailable("The connection was lost while the schema was brought up to date.") from error
     finally:
         await raw.close()
 
