@@ -28,7 +28,7 @@ HOT = {
     "sessions.delete": {"sessions_pkey"},
     "sessions.list": {"sessions_by_id"},
     "sessions.list_of_user": {"sessions_of_user", "users_pkey"},
-    "messages.add": {"sessions_pkey"},
+    "messages.add": {"sessions_pkey", "message_embeddings_pkey"},
     "messages.memory": {"sessions_pkey", "messages_pkey", "summaries_pkey"},
     "messages.get": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
     "messages.patch": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
