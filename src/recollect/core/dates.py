@@ -1,0 +1,164 @@
+"""Points in time that a question names, absolute ("in May 2023") or seen from now ("two weeks ago")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+DAY = 86_400.0
+MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905 -- reads better
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905 -- likewise
+NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905 -- likewise
+NUMBER_OF_MONTH = {name[:3]: number for number, name in enumerate(MONTHS, 1)}
+
+_MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|" + "|".join(MONTHS) + r")\b\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
+_YEAR = r"(?P<year>(?:19|20)\d\d)\b"
+_LONG_MONTH = "|".join(name for name in MONTHS if name not in {"march", "may"})
+ABSOLUTE = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b",
+        rf"\b{_DAY}(?:\s+of)?\s+{_MONTH}(?:,?\s+{_YEAR})?",
+        rf"\b{_MONTH}\s+{_DAY}(?:,?\s+{_YEAR})?",
+        rf"\b{_MONTH},?(?:\s+of)?\s+{_YEAR}",
+        rf"\b(?P<month>{_LONG_MONTH})\b",
+        r"\b(?:in|of|since|during|by|early|late|mid)[ -](?P<month>march|may)\b",
+        rf"\b(?:in|of|since|during|year)\s+{_YEAR}",
+    )
+]
+_COUNT = rf"(?P<count>\d{{1,3}}|an?|{'|'.join(NUMBERS[1:])}|couple of|few)"
+AGO = re.compile(rf"\b{_COUNT}\s+(?P<unit>day|week|month|year)s?\s+ago\b", re.IGNORECASE)
+PAST = re.compile(rf"\b(?:last|past)\s+(?:{_COUNT}\s+)?(?P<unit>day|week|month|year)s?\b", re.IGNORECASE)
+THIS = re.compile(r"\bthis\s+(?P<unit>week|month|year)\b", re.IGNORECASE)
+NEAR = re.compile(r"\b(?P<day>today|tonight|this morning|yesterday|last night)\b", re.IGNORECASE)
+WEEKDAY = re.compile(rf"\b(?:last|on|this)\s+(?P<weekday>{'|'.join(WEEKDAYS)})\b", re.IGNORECASE)
+DAYS_OF = {"day": 1, "week": 7, "month": 30, "year": 365}
+SPREAD = 7.0
+"""Days after which nearness to a named date has fallen to 1/e: people speak of a thing some days before or after it."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From `start` to `end` (seconds since 1970, UTC); outside, nearness falls to 1/e within `spread` days."""
+
+    start: float
+    end: float
+    spread: float = SPREAD
+
+
+class Date(msgspec.Struct, frozen=True):
+    """A date with what was named of it; without a year, that of every year."""
+
+    year: int | None
+    month: int | None
+    day: int | None
+
+    def span(self, year: int) -> Span | None:
+        """Return its extent in the given year; nothing if it has none, as 29 February mostly."""
+        try:
+            start = datetime(year, self.month or 1, self.day or 1, tzinfo=UTC)
+            if self.day:
+                end = start + timedelta(1)
+            elif self.month:
+                end = start.replace(year=year + self.month // 12, month=self.month % 12 + 1)
+            else:
+                end = start.replace(year=year + 1)
+        except (ValueError, OverflowError):
+            return None
+        return Span(start.timestamp(), end.timestamp())
+
+
+def named_dates(text: str) -> list[Date]:
+    """Return the absolute dates in an English text."""
+    found: list[Date] = []
+    for pattern in ABSOLUTE:
+        for match in pattern.finditer(text):
+            part = match.groupdict()
+            month = part.get("month")
+            number = None if month is None else int(month) if month.isdigit() else NUMBER_OF_MONTH[month[:3].lower()]
+            found.append(Date(_number(part.get("year")), number, _number(part.get("day"))))
+        text = pattern.sub(" ", text)
+    return found
+
+
+def relative_spans(text: str, now: float) -> list[Span]:
+    """Return the spans that an English text names as seen from `now` (seconds since 1970, UTC)."""
+    return [*_ago(text, now), *_past(text, now), *_days(text, now)]
+
+
+def nearness(times: NDArray[np.float64], dates: list[Date], spans: list[Span]) -> NDArray[np.float64]:
+    """Return for each time 1 inside the nearest of the dates and spans, falling towards 0 outside; 0 without any."""
+    near = np.zeros(len(times))
+    if not len(times) or not (dates or spans):
+        return near
+    first, last = (datetime.fromtimestamp(float(t), UTC).year for t in (times.min(), times.max()))
+    for date in dates:
+        years = [date.year] if date.year else range(first - 1, last + 2)
+        spans = [*spans, *(span for year in years if (span := date.span(year)))]
+    for span in spans:
+        gap = np.maximum(np.maximum(span.start - times, times - span.end), 0.0) / DAY
+        near = np.maximum(near, np.exp(-gap / span.spread))
+    return near
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text else None
+
+
+def _count(text: str | None) -> int:
+    lower = (text or "one").lower()
+    if lower.isdigit():
+        return int(lower)
+    return {"a": 1, "an": 1, "couple of": 2, "few": 3}.get(lower) or NUMBERS.index(lower)
+
+
+def _midnight(now: float) -> float:
+    return now - now % DAY
+
+
+def _ago(text: str, now: float) -> Iterator[Span]:
+    for match in AGO.finditer(text):
+        days = DAYS_OF[match["unit"].lower()]
+        centre = _midnight(now) - _count(match["count"]) * days * DAY
+        half = days // 2 * DAY  # "two weeks ago" is no day, but half a week to either side of one
+        yield Span(centre - half, centre + half + DAY, max(1.0, days / 4))
+
+
+def _past(text: str, now: float) -> Iterator[Span]:
+    for match in PAST.finditer(text):
+        days = DAYS_OF[match["unit"].lower()]
+        if match["count"]:
+            yield Span(now - _count(match["count"]) * days * DAY, now, max(1.0, days / 4))
+        else:
+            yield _unit_before(now, match["unit"].lower(), 1)
+    for match in THIS.finditer(text):
+        yield _unit_before(now, match["unit"].lower(), 0)
+
+
+def _unit_before(now: float, unit: str, back: int) -> Span:
+    """Return the day, week (from Monday), month or year that lies `back` (0 or 1) before the current one."""
+    today = datetime.fromtimestamp(_midnight(now), UTC)
+    if unit in {"day", "week"}:
+        length = DAYS_OF[unit]
+        start = today - timedelta((today.weekday() if unit == "week" else 0) + back * length)
+        return Span(start.timestamp(), start.timestamp() + length * DAY, max(1.0, length / 4))
+    end = today.replace(day=1) if unit == "month" else today.replace(month=1, day=1)
+    if not back:
+        return Span(end.timestamp(), now, DAYS_OF[unit] / 8)
+    start = (end - timedelta(1)).replace(day=1) if unit == "month" else end.replace(year=end.year - 1)
+    return Span(start.timestamp(), end.timestamp(), DAYS_OF[unit] / 8)
+
+
+def _days(text: str, now: float) -> Iterator[Span]:
+    today = _midnight(now)
+    for match in NEAR.finditer(text):
+        start = today - DAY * (match["day"].lower() in {"yesterday", "last night"})
+        yield Span(start, start + DAY, 1.0)
+    for match in WEEKDAY.finditer(text):
+        back = (datetime.fromtimestamp(now, UTC).weekday() - WEEKDAYS.index(match["weekday"].lower()) - 1) % 7 + 1
+        yield Span(today - back * DAY, today - (back - 1) * DAY, 1.0)
