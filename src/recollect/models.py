@@ -6,7 +6,7 @@ them as anything else. `metadata` is JSON that the server passes through unparse
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -19,16 +19,23 @@ NEVER = "0001-01-01T00:00:00Z"
 
 Metadata: TypeAlias = dict[str, Any] | msgspec.Raw
 
+Timestamp: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Object: TypeAlias = Annotated[Any, msgspec.Meta(extra_json_schema={"type": "object"})]
+ObjectOrNull: TypeAlias = Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["object", "null"]})]
+Vector: TypeAlias = Annotated[
+    Any, msgspec.Meta(extra_json_schema={"type": ["array", "null"], "items": {"type": "number"}})
+]
+
 
 class Session(msgspec.Struct, frozen=True):
     """One conversation."""
 
     uuid: UUID
     id: int
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
     session_id: str
-    metadata: Any = None
+    metadata: ObjectOrNull = None
     user_id: str | None = None
     deleted_at: None = None
 
@@ -38,13 +45,13 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
 
     uuid: UUID
     id: int
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
     user_id: str
     email: str = ""
     first_name: str = ""
     last_name: str = ""
-    metadata: Any = None
+    metadata: Object = None
     deleted_at: None = msgspec.field(default_factory=type(None))  # a factory, so that the null is always sent
 
 
@@ -52,23 +59,23 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message of a session."""
 
     uuid: UUID
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
     role: str
     content: str
     token_count: int
-    metadata: Any = None
+    metadata: Object = None
 
 
 class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a session was about up to and including one message."""
 
     uuid: UUID
-    created_at: str
+    created_at: Timestamp
     content: str
     recent_message_uuid: UUID
     token_count: int
-    metadata: Any = None
+    metadata: Object = None
 
 
 NO_SUMMARY = Summary(uuid=NIL, created_at=NEVER, content="", recent_message_uuid=NIL, token_count=0)
@@ -94,8 +101,8 @@ class Collection(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named set of documents. Clients refuse any other key."""
 
     uuid: UUID
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
     name: str
     description: str
     embedding_dimensions: int
@@ -104,7 +111,36 @@ class Collection(msgspec.Struct, frozen=True, omit_defaults=True):
     is_indexed: bool
     document_count: int
     document_embedded_count: int
-    metadata: Any = None
+    metadata: Object = None
+
+
+class Document(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A text of a collection, with its vector once it has one, as JSON."""
+
+    uuid: UUID
+    created_at: Timestamp
+    updated_at: Timestamp
+    document_id: str
+    content: str
+    embedding: Vector
+    is_embedded: bool
+    metadata: Object = None
+
+
+class DocumentResult(Document, frozen=True, kw_only=True):
+    """A document found. `score` is (1 + cosine similarity) / 2, from 0 to 1; 0 when nothing was compared."""
+
+    score: float
+
+
+class DocumentSearchResult(msgspec.Struct, frozen=True):
+    """Documents found, the nearest first, and the vector they were compared with; empty when there was none."""
+
+    results: list[DocumentResult]
+    query_vector: list[float]
+    result_count: int
+    total_pages: int = 0
+    current_page: int = 0
 
 
 class JobState(msgspec.Struct, frozen=True):
@@ -116,9 +152,9 @@ class JobState(msgspec.Struct, frozen=True):
     about: UUID
     items: int
     attempts: int
-    run_at: str
-    created_at: str
-    failed_at: str | None
+    run_at: Timestamp
+    created_at: Timestamp
+    failed_at: Timestamp | None
     error: str | None
 
 

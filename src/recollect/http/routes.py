@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from inspect import getdoc
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 import msgspec
 
 from recollect.errors import BadRequest, MethodNotAllowed, NotFound
-from recollect.http import jobs, memory, messages, search, service, sessions, users
+from recollect.http import collections, documents, jobs, memory, messages, reference, search, service, sessions, users
 from recollect.http.request import Handler
-from recollect.models import JobState, Memory, Message, MessagePage, SearchResult, Session, User
+from recollect.models import (
+    Collection,
+    Document,
+    DocumentSearchResult,
+    JobState,
+    Memory,
+    Message,
+    MessagePage,
+    SearchResult,
+    Session,
+    User,
+)
 
 
 class Parameter(NamedTuple):
@@ -31,17 +44,34 @@ class Route(msgspec.Struct, frozen=True):
     answer: Any = None
     status: int = 200
     query: tuple[Parameter, ...] = ()
+    also: dict[int, str] = {}
+    """Other ways in which it may succeed."""
+    media: str = ""
+    """The answer's media type, where it is neither plain text nor JSON."""
+    missing: bool = True
+    """Whether what is named in the path has to exist."""
 
     @property
     def summary(self) -> str:
-        """What it does, in the handler's own words."""
-        return (self.handler.__doc__ or "").strip()
+        """What it does, in the handler's own first words."""
+        return (getdoc(self.handler) or "").partition("\n\n")[0].replace("\n", " ")
 
+    @property
+    def description(self) -> str:
+        """What more there is to say, in the handler's own words."""
+        return (getdoc(self.handler) or "").partition("\n\n")[2]
+
+
+COLLECTION = "/api/v1/collection/{collection_name}"
+DOCUMENT = f"{COLLECTION}/document/uuid/{{document_uuid}}"
+BARE_DOCUMENT = f"{COLLECTION}/document/{{document_uuid}}"  # as the published JavaScript client calls it
 
 LIMIT = Parameter("limit", int, "At most so many; absent or 0: no limit.")
 AFTER = Parameter("cursor", int, "Only rows whose id is greater.")
 
 ROUTES = [
+    Route("GET", "/", reference.index, answer=str, media="text/html"),
+    Route("GET", "/docs", reference.page, answer=str, media="text/html"),
     Route("GET", "/healthz", service.health, answer=str),
     Route("HEAD", "/healthz", service.health),
     Route("GET", "/readyz", service.ready, answer=str),
@@ -56,6 +86,7 @@ ROUTES = [
         memory.get,
         answer=Memory,
         query=(Parameter("lastn", int, "The last so many messages, whatever the summary."),),
+        missing=False,
     ),
     Route(
         "POST",
@@ -64,6 +95,8 @@ ROUTES = [
         body=memory.MemoryBody,
         answer=str,
         query=(Parameter("wait", float, "Seconds to wait until the messages can be found by meaning."),),
+        also={202: "Stored, but not to be found by meaning yet."},
+        missing=False,
     ),
     Route("DELETE", "/api/v1/sessions/{session_id}/memory", memory.delete, answer=str),
     Route(
@@ -75,6 +108,7 @@ ROUTES = [
             Parameter("limit", int, "Size of a page; absent or 0: everything."),
             Parameter("cursor", int, "Number of the page, from 1."),
         ),
+        missing=False,
     ),
     Route("GET", "/api/v1/sessions/{session_id}/messages/{message_uuid}", messages.get, answer=Message),
     Route(
@@ -91,13 +125,52 @@ ROUTES = [
         body=search.SearchBody,
         answer=list[SearchResult],
         query=(Parameter("limit", int, "At most so many; 10 unless said otherwise."),),
+        missing=False,
     ),
     Route("GET", "/api/v1/user", users.list_all, answer=list[User], query=(LIMIT, AFTER)),
     Route("POST", "/api/v1/user", users.create, body=users.NewUser, answer=User, status=201),
     Route("GET", "/api/v1/user/{user_id}", users.get, answer=User),
     Route("PATCH", "/api/v1/user/{user_id}", users.patch, body=users.UserPatch, answer=User),
     Route("DELETE", "/api/v1/user/{user_id}", users.delete, answer=str),
-    Route("GET", "/api/v1/user/{user_id}/sessions", sessions.list_of_user, answer=list[Session]),
+    Route("GET", "/api/v1/user/{user_id}/sessions", sessions.list_of_user, answer=list[Session], missing=False),
+    Route("GET", "/api/v1/collection", collections.list_all, answer=list[Collection]),
+    Route("POST", COLLECTION, collections.create, body=collections.NewCollection, answer=str, missing=False),
+    Route("GET", COLLECTION, collections.get, answer=Collection),
+    Route("PATCH", COLLECTION, collections.patch, body=collections.CollectionPatch, answer=str),
+    Route("DELETE", COLLECTION, collections.delete, answer=str),
+    Route(
+        "POST",
+        f"{COLLECTION}/search",
+        documents.search,
+        body=documents.DocumentSearch,
+        answer=DocumentSearchResult,
+        query=(Parameter("limit", int, "At most so many; 20 unless said otherwise."),),
+    ),
+    Route(
+        "POST",
+        f"{COLLECTION}/index/create",
+        collections.create_index,
+        answer=str | collections.Recall,
+        query=(
+            Parameter("force", bool, "Taken and not needed."),
+            Parameter("measure", bool, "Answer the index's recall against exact search instead."),
+        ),
+    ),
+    Route("POST", f"{COLLECTION}/document", documents.add, body=list[documents.DocumentBody], answer=list[UUID]),
+    Route("GET", DOCUMENT, documents.get, answer=Document),
+    Route("PATCH", DOCUMENT, documents.patch, body=documents.DocumentPatch, answer=str),
+    Route("DELETE", DOCUMENT, documents.delete, answer=str),
+    Route("GET", BARE_DOCUMENT, documents.get, answer=Document),
+    Route("PATCH", BARE_DOCUMENT, documents.patch, body=documents.DocumentPatch, answer=str),
+    Route("POST", f"{COLLECTION}/document/list/get", documents.get_list, body=documents.Wanted, answer=list[Document]),
+    Route("POST", f"{COLLECTION}/document/list/delete", documents.delete_list, body=list[UUID], answer=str),
+    Route(
+        "PATCH",
+        f"{COLLECTION}/document/list/update",
+        documents.patch_list,
+        body=list[documents.ListedPatch],
+        answer=str,
+    ),
     Route(
         "GET",
         "/api/v1/jobs",
@@ -110,8 +183,10 @@ ROUTES = [
             Parameter("cursor", str, "Only jobs after the one with this id."),
         ),
     ),
-    Route("POST", "/api/v1/jobs/{job_id}/retry", jobs.retry, answer=str),
+    Route("POST", "/api/v1/jobs/{job_uuid}/retry", jobs.retry, answer=str),
 ]
+# Last, so that the description describes itself.
+ROUTES.append(Route("GET", "/openapi.json", reference.description_of(ROUTES), answer=dict[str, Any]))
 
 
 class Router:
@@ -121,7 +196,7 @@ class Router:
         self._root: dict[str, Any] = {}
         for route in routes:
             node = self._root
-            for segment in route.path.strip("/").split("/"):
+            for segment in filter(None, route.path.split("/")):
                 node = node.setdefault("*" if segment.startswith("{") else segment, {})
             node.setdefault("", {})[route.method] = route
 

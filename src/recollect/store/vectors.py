@@ -35,6 +35,11 @@ def from_halfvec(data: bytes) -> NDArray[np.float32]:
     return np.frombuffer(data, dtype=">f2", offset=_HEAD.size).astype(np.float32)
 
 
+def width_of(data: bytes | None) -> int:
+    """Return the width of an encoded vector, 0 for none."""
+    return 0 if data is None else int(_HEAD.unpack_from(data)[0])
+
+
 def matrix(rows: Sequence[bytes], width: int) -> NDArray[np.float32]:
     """Decode `vector`s of one width, to shape (len(rows), width)."""
     numbers = b"".join(row[_HEAD.size :] for row in rows)
