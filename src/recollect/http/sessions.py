@@ -1,4 +1,4 @@
-"""Sessions."""
+"""Conversations, each of a user or of nobody."""
 
 from __future__ import annotations
 

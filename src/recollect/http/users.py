@@ -1,4 +1,4 @@
-"""Users."""
+"""Those whose sessions belong together."""
 
 from __future__ import annotations
 
