@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,15 +17,20 @@ NAME_LENGTHS = range(3, 41)
 WIDTHS = range(8, 2001)
 MAX_DESCRIPTION = 1000
 
+# What has to be there is described here and checked below: the decoder would not say it in the protocol's words.
+NAME = msgspec.Meta(extra_json_schema={"type": "string", "pattern": "^[A-Za-z0-9_-]{3,40}$"})
+WIDTH = msgspec.Meta(extra_json_schema={"type": "integer", "minimum": WIDTHS.start, "maximum": WIDTHS.stop - 1})
+EITHER = msgspec.Meta(extra_json_schema={"type": "boolean"})
+
 
 class NewCollection(msgspec.Struct):
     """A collection to create. `embedding_dimensions`: 8 to 2000; `name`: 3 to 40 letters, digits, _ and -."""
 
-    name: str | None = None
+    name: Annotated[str | None, NAME] = None
     description: str | None = None
     metadata: dict[str, Any] | None = None
-    embedding_dimensions: int | None = None
-    is_auto_embedded: bool | None = None
+    embedding_dimensions: Annotated[int | None, WIDTH] = None
+    is_auto_embedded: Annotated[bool | None, EITHER] = None
 
 
 class CollectionPatch(msgspec.Struct):

@@ -21,6 +21,7 @@ LOOK_SECONDS = 0.02
 STORED = Response(b"OK", 202, b"text/plain; charset=utf-8")
 """The messages are stored, but were not searchable by meaning within the time the caller would wait."""
 
+Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 

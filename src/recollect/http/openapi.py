@@ -123,8 +123,7 @@ def _as_asked(schema: dict[str, Any]) -> None:
         if property_.get("default", ...) is not None:
             continue
         del property_["default"]
-        if property_.get("type") == "string":
-            property_.pop("anyOf", None)
+        if "type" in property_ and property_.pop("anyOf", None):
             schema["required"] = sorted({*schema.get("required", []), name})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from recollect.http.services import Services
 
 Body = TypeVar("Body")
+
+Id = Annotated[str | None, msgspec.Meta(extra_json_schema={"type": "string", "minLength": 1, "maxLength": 255})]
+"""An id that has to be there; `checked_id` says so, in the protocol's words, rather than the decoder."""
 
 MAX_DEPTH = 100
 MAX_ID_BYTES = 255

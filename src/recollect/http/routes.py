@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import getdoc
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from recollect.models import (
     Memory,
     Message,
     MessagePage,
+    RankedResult,
     SearchResult,
     Session,
     User,
@@ -30,7 +31,7 @@ class Parameter(NamedTuple):
     """A query parameter, for the documentation."""
 
     name: str
-    kind: type
+    kind: Any
     text: str
 
 
@@ -94,7 +95,7 @@ ROUTES = [
         memory.add,
         body=memory.MemoryBody,
         answer=str,
-        query=(Parameter("wait", float, "Seconds to wait until the messages can be found by meaning."),),
+        query=(Parameter("wait", memory.Wait, "Seconds to wait until the messages can be found by meaning."),),
         also={202: "Stored, but not to be found by meaning yet."},
         missing=False,
     ),
@@ -124,8 +125,22 @@ ROUTES = [
         search.session,
         body=search.SearchBody,
         answer=list[SearchResult],
-        query=(Parameter("limit", int, "At most so many; 10 unless said otherwise."),),
+        query=(
+            Parameter("limit", int, "At most so many; 10 unless said otherwise."),
+            Parameter("explain", bool, "Whether a hybrid search says what each feature contributed to the score."),
+        ),
         missing=False,
+    ),
+    Route(
+        "POST",
+        "/api/v1/user/{user_id}/search",
+        search.user,
+        body=search.UserSearchBody,
+        answer=list[RankedResult],
+        query=(
+            Parameter("limit", int, "At most so many; 10 unless said otherwise."),
+            Parameter("explain", bool, "Whether to say what each feature contributed to the score."),
+        ),
     ),
     Route("GET", "/api/v1/user", users.list_all, answer=list[User], query=(LIMIT, AFTER)),
     Route("POST", "/api/v1/user", users.create, body=users.NewUser, answer=User, status=201),
@@ -177,10 +192,10 @@ ROUTES = [
         jobs.list_all,
         answer=list[JobState],
         query=(
-            Parameter("state", str, "Only jobs that are due, leased or failed."),
+            Parameter("state", Literal[jobs.STATES], "Only jobs in this state."),
             Parameter("kind", str, "Only jobs of this kind."),
             Parameter("limit", int, "At most so many; 100 unless said otherwise."),
-            Parameter("cursor", str, "Only jobs after the one with this id."),
+            Parameter("cursor", UUID, "Only jobs after the one with this id."),
         ),
     ),
     Route("POST", "/api/v1/jobs/{job_uuid}/retry", jobs.retry, answer=str),

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from recollect.http.request import Request, Response, checked_id, json, merged
+from recollect.http.request import Id, Request, Response, checked_id, json, merged
 from recollect.store import sessions
 
 
 class NewSession(msgspec.Struct):
     """A session to create."""
 
-    session_id: str | None = None
+    session_id: Id = None
     user_id: str | None = None
     metadata: dict[str, Any] | None = None
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from recollect.errors import BadRequest
-from recollect.http.request import OK, Request, Response, checked_id, json, merged
+from recollect.http.request import OK, Id, Request, Response, checked_id, json, merged
 from recollect.store import erasures, users
 from recollect.store.keys import bucket_of
 
@@ -18,7 +18,7 @@ ERASED_AT_ONCE = 10_000
 class NewUser(msgspec.Struct):
     """A user to create."""
 
-    user_id: str | None = None
+    user_id: Id = None
     email: str | None = None
     first_name: str | None = None
     last_name: str | None = None
