@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from recollect.core.embeddings import Models
+from recollect.core.recall import Recall
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.server import Web, web_config
@@ -84,7 +85,15 @@ async def app(settings: Settings, store: Store) -> App:
     """The application on a database of its own, without a model and without workers."""
     app = App(settings, starting=lambda: "")
     models = Models(store, settings)
-    app.services = Services(settings, store, app.metrics, models, wake=lambda _: None, readiness=lambda: "")
+    app.services = Services(
+        settings,
+        store,
+        app.metrics,
+        models,
+        Recall(store, models, settings.language),
+        wake=lambda _: None,
+        readiness=lambda: "",
+    )
     return app
 
 
@@ -95,7 +104,15 @@ async def working_app(settings: Settings, store: Store) -> AsyncIterator[App]:
     models = Models(store, settings)
     await models.open()
     worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)))
-    app.services = Services(settings, store, app.metrics, models, wake=worker.wake, readiness=lambda: "")
+    app.services = Services(
+        settings,
+        store,
+        app.metrics,
+        models,
+        Recall(store, models, settings.language),
+        wake=worker.wake,
+        readiness=lambda: "",
+    )
     working = asyncio.create_task(worker.run())
     yield app
     working.cancel()

@@ -173,3 +173,18 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary | None = None
     dist: float
     embedding: list[float] | None = None
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One feature of a result, and what it contributed to the score."""
+
+    value: float
+    share: float
+
+
+class RankedResult(SearchResult, frozen=True, kw_only=True):
+    """A message found among all of a user's, or by a hybrid search. `features` explain the score, when asked for."""
+
+    session_id: str
+    score: float
+    features: dict[str, Feature] | msgspec.UnsetType = msgspec.UNSET

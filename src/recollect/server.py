@@ -14,6 +14,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from recollect.core.embeddings import Models
+from recollect.core.recall import Recall
 from recollect.errors import DatabaseUnavailable, ModelUnavailable, StartupError
 from recollect.http.app import App
 from recollect.http.services import Services
@@ -81,7 +82,13 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         worker = _start_work(settings, store, models, app, tasks, stack)
         app.services = Services(
-            settings, store, app.metrics, models, wake=worker.wake, readiness=lambda: _not_ready(embedded)
+            settings,
+            store,
+            app.metrics,
+            models,
+            Recall(store, models, settings.language),
+            wake=worker.wake,
+            readiness=lambda: _not_ready(embedded),
         )
         log.info("ready", extra={"address": app.address})
         await stop.wait()
@@ -169,8 +176,9 @@ def _start_work(
 
 
 def _starting(embedded: EmbeddedPostgres | None) -> str:
-    state = embedded.state if embedded else "connecting"
-    return f"starting: {state}"
+    if embedded is None or embedded.state == "ready":
+        return "starting: bringing the schema up to date"
+    return f"starting: {embedded.state}"
 
 
 def _not_ready(embedded: EmbeddedPostgres | None) -> str:

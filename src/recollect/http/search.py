@@ -1,4 +1,4 @@
-"""Searching a session's memory."""
+"""Searching memory: one session's, or all of a user's."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import msgspec
 
 from recollect.core import filters, mmr
 from recollect.core.embeddings import InUse
-from recollect.errors import BadRequest, ModelUnavailable
+from recollect.core.recall import Hit, Wanted
+from recollect.errors import BadRequest, ModelUnavailable, NotFound
 from recollect.http.request import Request, Response, json
-from recollect.models import SearchResult
-from recollect.store import search
+from recollect.models import Feature, RankedResult, SearchResult
+from recollect.store import recall, search
 from recollect.store.search import Bounds
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
 
 
-class SearchBody(msgspec.Struct):
-    """What to look for: a text, a filter on metadata and dates, or both."""
+class SearchBody(msgspec.Struct, kw_only=True):
+    """What to look for: a text, a filter on metadata and dates, or both.
+
+    `search_type` is similarity (the default), mmr or hybrid.
+    """
 
     text: str | None = None
     metadata: dict[str, Any] | None = None
@@ -28,23 +32,87 @@ class SearchBody(msgspec.Struct):
     mmr_lambda: float | None = None
 
 
+class UserSearchBody(SearchBody, kw_only=True):
+    """Likewise across a user's sessions, or those named; here `search_type` is hybrid unless said otherwise."""
+
+    session_ids: list[str] | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+
+
 async def session(request: Request) -> Response:
     """Find messages of a session, by meaning, by metadata and by date. `dist` is the similarity: higher is nearer."""
     body = request.decode(SearchBody)
     limit = limit_of(request)
-    scope = body.search_scope or "messages"
-    if scope not in {"messages", "summary"}:
-        raise BadRequest("search_scope: invalid search scope")
-    if not body.text and not body.metadata:
-        raise BadRequest("text, metadata: empty query")
-    wanted = filters.parse(body.metadata)
-    bounds = Bounds(wanted.start_date, wanted.end_date, wanted.where)
-    if scope == "summary":
+    bounds = _bounds(body)
+    if body.search_scope == "summary":
         return json([])
     if not body.text:
         messages = await search.matching(request.services.store, request.project, request.name(), bounds, limit)
         return json([SearchResult(message=message, dist=0.0) for message in messages])
+    hybrid = request.services.settings.serve_hybrid_for_similarity and body.search_type in {None, "", "similarity"}
+    if hybrid or body.search_type == "hybrid":
+        scope = await recall.session_scope(request.services.store, request.project, request.name())
+        wanted = Wanted(body.text, "hybrid", limit, bounds, explain=_explain(request))
+        key = (request.project, "session", request.name())
+        return json([] if scope is None else _results(await request.services.recall.search(key, scope, wanted)))
     return json(await _by_meaning(request, body, body.text, bounds, limit))
+
+
+async def user(request: Request) -> Response:
+    """Find messages among all that a user's sessions hold, best first."""
+    body = request.decode(UserSearchBody)
+    bounds = _bounds(body)
+    bounds = Bounds(body.start_date or bounds.start_date, body.end_date or bounds.end_date, bounds.where)
+    kind = body.search_type or "hybrid"
+    if kind not in {"hybrid", "similarity", "mmr"}:
+        raise BadRequest("search_type is not one of hybrid, similarity, mmr")
+    scope = await recall.user_scope(request.services.store, request.project, request.name())
+    if scope is None:
+        raise NotFound
+    wanted = Wanted(
+        text=body.text or "",
+        kind=kind,
+        limit=limit_of(request),
+        bounds=bounds,
+        sessions=None if body.session_ids is None else frozenset(body.session_ids),
+        balance=body.mmr_lambda or 0.5,
+        explain=_explain(request),
+    )
+    key = (request.project, "user", request.name())
+    return json(
+        [] if body.search_scope == "summary" else _results(await request.services.recall.search(key, scope, wanted))
+    )
+
+
+def _bounds(body: SearchBody) -> Bounds:
+    if body.search_scope not in {None, "", "messages", "summary"}:
+        raise BadRequest("search_scope: invalid search scope")
+    dated = isinstance(body, UserSearchBody) and (body.start_date or body.end_date)
+    if not (body.text or body.metadata or dated):
+        raise BadRequest("text, metadata: empty query")
+    wanted = filters.parse(body.metadata)
+    return Bounds(wanted.start_date, wanted.end_date, wanted.where)
+
+
+def _explain(request: Request) -> bool:
+    return request.query("explain").lower() in {"1", "t", "true"}
+
+
+def _results(hits: list[Hit]) -> list[RankedResult]:
+    return [
+        RankedResult(
+            message=hit.message,
+            dist=hit.similarity,
+            embedding=None if hit.vector is None else hit.vector.tolist(),
+            session_id=hit.session_id,
+            score=hit.score,
+            features=msgspec.UNSET
+            if hit.features is None
+            else {name: Feature(**feature) for name, feature in hit.features.items()},
+        )
+        for hit in hits
+    ]
 
 
 async def _by_meaning(request: Request, body: SearchBody, text: str, bounds: Bounds, limit: int) -> list[SearchResult]:

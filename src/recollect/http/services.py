@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from recollect.core.embeddings import Models
+from recollect.core.recall import Recall
 from recollect.http.metrics import Metrics
 from recollect.settings import Settings
 from recollect.store import Store
@@ -19,6 +20,7 @@ class Services(msgspec.Struct, frozen=True):
     store: Store
     metrics: Metrics
     models: Models
+    recall: Recall
     wake: Callable[[str], None]
     """Tells the workers that jobs of a kind were added."""
     readiness: Callable[[], str]

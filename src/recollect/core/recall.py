@@ -1,0 +1,296 @@
+"""Searching across sessions: the messages of a user as arrays in the process, kept true to the database.
+
+A copy is never trusted: each search first asks which sessions live and how far each has grown, and reads what is new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recollect.core import mmr, query, rank, text
+from recollect.core.corpus import Corpus, Entry
+from recollect.core.embeddings import InUse, Models
+from recollect.errors import ModelUnavailable
+from recollect.models import Message
+from recollect.store import Store, recall
+from recollect.store.recall import Scope, SessionState, Turn
+from recollect.store.search import Bounds
+from recollect.store.vectors import from_halfvec
+
+BYTES_KEPT = 512 * 1024 * 1024
+"""All copies together; the one used longest ago goes first."""
+
+SECONDS_KEPT = 3600.0
+"""A copy nobody searched for so long goes, too."""
+
+TURNS_IN_LOOP = 64
+ROWS_IN_LOOP = 20_000
+"""More messages to add, or rows to rank, than these are dealt with in a thread, off the event loop."""
+
+VECTORS_AT_ONCE = 4000
+
+
+class Wanted(NamedTuple):
+    """What to search for. `kind` is hybrid, similarity or mmr; `sessions` restricts to these ids (None: all)."""
+
+    text: str
+    kind: str
+    limit: int
+    bounds: Bounds
+    sessions: frozenset[str] | None = None
+    balance: float = 0.5
+    explain: bool = False
+
+
+class Hit(NamedTuple):
+    """A message found. `similarity` is the cosine with the question; `features` name each one's value and share."""
+
+    message: Message
+    session_id: str
+    score: float
+    similarity: float
+    vector: NDArray[np.float32] | None = None
+    features: dict[str, dict[str, float]] | None = None
+
+
+class _Copy:
+    """The messages of one scope as last read."""
+
+    def __init__(self, corpus: Corpus, made_for: tuple[int, str, str]) -> None:
+        self.corpus = corpus
+        self.made_for = made_for
+        self.model = made_for[0]
+        self.sessions: dict[UUID, SessionState] = {}
+        self.lock = asyncio.Lock()
+        self.used = time.monotonic()
+
+
+class Recall:
+    """Searches scopes (a user's sessions, or one session), holding copies of those searched lately."""
+
+    def __init__(self, store: Store, models: Models, language: str) -> None:
+        self._store = store
+        self._models = models
+        self._language = language if _has_stemmer(language) else "simple"
+        self._copies: OrderedDict[tuple[str, str, str], _Copy] = OrderedDict()
+
+    async def search(self, scope_key: tuple[str, str, str], scope: Scope, wanted: Wanted) -> list[Hit]:
+        """Return the best messages of a scope, best first. Raises ModelUnavailable if only a vector could answer."""
+        model = self._models.active
+        if model is None and wanted.kind != "hybrid":
+            raise ModelUnavailable("There is no embedding model to search by meaning with.")
+        if not scope.sessions:
+            return []
+        copy = self._copy(scope_key, scope, model)
+        async with copy.lock:
+            await self._update(copy, scope)
+            chosen = await self._choose(copy, scope, wanted, model)
+        self._evict()
+        rows = await recall.messages(self._store, scope.bucket, [hit.key for hit in chosen])
+        return [chosen[place].hit(message, session_id) for message, session_id, place in rows]
+
+    def _copy(self, key: tuple[str, str, str], scope: Scope, model: InUse | None) -> _Copy:
+        made_for = (model.id if model else 0, scope.first_name, scope.last_name)
+        copy = self._copies.get(key)
+        if copy is None or copy.made_for != made_for or copy.corpus.crowded:
+            width = model.embedder.model.width if model else 1
+            corpus = Corpus(width, user=(scope.first_name, scope.last_name), language=self._language)
+            copy = self._copies[key] = _Copy(corpus, made_for)
+        self._copies.move_to_end(key)
+        copy.used = time.monotonic()
+        return copy
+
+    async def _update(self, copy: _Copy, scope: Scope) -> None:
+        """Bring a copy up to date: drop what was deleted or rewritten, read what was added, fetch late vectors."""
+        known = _forget(copy, scope.sessions)
+        while known:
+            turns = await recall.turns_after(self._store, scope.bucket, known, copy.model)
+            if len(turns) > TURNS_IN_LOOP:
+                await asyncio.to_thread(_add, copy.corpus, turns)
+            else:
+                _add(copy.corpus, turns)
+            for turn in turns:
+                known[turn.session_key] = turn.seq
+            if len(turns) < recall.MESSAGES_AT_ONCE:
+                break
+        for state in scope.sessions:
+            last = max(state.last_seq, known.get(state.key, 0))
+            copy.sessions[state.key] = state._replace(last_seq=last)
+        await self._fetch_vectors(copy, scope.bucket)
+
+    async def _fetch_vectors(self, copy: _Copy, bucket: int) -> None:
+        corpus = copy.corpus
+        missing = np.flatnonzero(corpus.rows["alive"] & ~corpus.rows["embedded"])
+        if not copy.model:
+            return
+        for start in range(0, len(missing), VECTORS_AT_ONCE):
+            keys = [corpus.key(row) for row in missing[start : start + VECTORS_AT_ONCE]]
+            found = await recall.vectors(self._store, bucket, keys, copy.model)  # type: ignore[arg-type]  # they are
+            if found:
+                vectors = np.stack([from_halfvec(vector) for _, _, vector in found])
+                corpus.put_vectors([(session, seq) for session, seq, _ in found], vectors)
+
+    async def _choose(self, copy: _Copy, scope: Scope, wanted: Wanted, model: InUse | None) -> list[_Choice]:
+        corpus = copy.corpus
+        allowed = await self._allowed(corpus, scope, wanted)
+        if not wanted.text:
+            return _newest(corpus, allowed, wanted.limit)
+        asked = query.read(wanted.text, corpus, now=time.time())
+        vector = None
+        if model is not None:
+            try:
+                vector = await model.queries.vector(asked.text if wanted.kind == "hybrid" else wanted.text)
+            except ModelUnavailable:
+                if wanted.kind != "hybrid":
+                    raise
+        order = _by_rank if wanted.kind == "hybrid" else _by_similarity
+        if len(corpus) > ROWS_IN_LOOP:
+            return await asyncio.to_thread(order, corpus, asked, vector, allowed, wanted)
+        return order(corpus, asked, vector, allowed, wanted)
+
+    async def _allowed(self, corpus: Corpus, scope: Scope, wanted: Wanted) -> NDArray[np.bool_] | None:
+        """Return one flag per row: whether the sessions and bounds asked for include it."""
+        keys = [state.key for state in scope.sessions if wanted.sessions is None or state.session_id in wanted.sessions]
+        if any(wanted.bounds):
+            rows = corpus.find(await recall.matching(self._store, scope.bucket, keys, wanted.bounds))
+        elif wanted.sessions is not None:
+            rows = corpus.rows_of(keys)
+        else:
+            return None
+        allowed = np.zeros(len(corpus), np.bool_)
+        allowed[rows] = True
+        return allowed
+
+    def _evict(self) -> None:
+        """Let go of copies that are too old, and of the oldest while all together are too large."""
+        now = time.monotonic()
+        size = sum(copy.corpus.size for copy in self._copies.values())
+        for key, copy in list(self._copies.items()):
+            if size <= BYTES_KEPT and now - copy.used < SECONDS_KEPT:
+                return
+            size -= copy.corpus.size
+            del self._copies[key]
+
+
+class _Choice(NamedTuple):
+    """A row chosen, before its message is read."""
+
+    key: tuple[UUID, int]
+    score: float
+    similarity: float
+    vector: NDArray[np.float32] | None = None
+    features: dict[str, dict[str, float]] | None = None
+
+    def hit(self, message: Message, session_id: str) -> Hit:
+        return Hit(message, session_id, self.score, self.similarity, self.vector, self.features)
+
+
+def _forget(copy: _Copy, sessions: list[SessionState]) -> dict[UUID, int]:
+    """Drop what is no longer true of a copy; return after which seq to read each session that has more."""
+    corpus = copy.corpus
+    living = {state.key for state in sessions}
+    gone = [key for key in copy.sessions if key not in living]
+    unread = {}
+    for state in sessions:
+        before = copy.sessions.get(state.key)
+        after = state.cleared_seq
+        if before is not None and state.rewritten_seq > before.last_seq:
+            gone.append(state.key)
+        elif before is not None:
+            after = max(before.last_seq, after)
+            if state.cleared_seq > before.cleared_seq:
+                rows = corpus.rows_of([state.key])
+                corpus.remove(rows[corpus.rows["seq"][rows] <= state.cleared_seq])
+        if state.last_seq > after:
+            unread[state.key] = after
+    if gone:
+        corpus.remove(corpus.rows_of(gone))
+        for key in gone:
+            del copy.sessions[key]
+    return unread
+
+
+def _add(corpus: Corpus, turns: list[Turn]) -> None:
+    entries = [
+        Entry(turn.session_key, turn.seq, turn.role, turn.content, turn.created_at, turn.name or "") for turn in turns
+    ]
+    corpus.add(entries)
+    embedded = [(place, turn) for place, turn in enumerate(turns) if turn.vector is not None]
+    if embedded:
+        keys = [(turn.session_key, turn.seq) for _, turn in embedded]
+        corpus.put_vectors(keys, np.stack([from_halfvec(turn.vector or b"") for _, turn in embedded]))
+
+
+def _newest(corpus: Corpus, allowed: NDArray[np.bool_] | None, limit: int) -> list[_Choice]:
+    rows = np.flatnonzero(corpus.rows["alive"] if allowed is None else corpus.rows["alive"] & allowed)
+    newest = rows[np.lexsort((-rows, -corpus.rows["created"][rows]))][:limit]
+    return [_Choice(corpus.key(row), 0.0, 0.0) for row in newest]  # type: ignore[arg-type]  # keyed by UUID here
+
+
+def _by_rank(
+    corpus: Corpus,
+    asked: query.Query,
+    vector: NDArray[np.float32] | None,
+    allowed: NDArray[np.bool_] | None,
+    wanted: Wanted,
+) -> list[_Choice]:
+    ranking = rank.rank(corpus, asked, vector, limit=wanted.limit, allowed=allowed)
+    similarity = _similarity(corpus, ranking.rows, vector)
+    return [
+        _Choice(
+            corpus.key(row),  # type: ignore[arg-type]  # sessions are keyed by UUID here
+            float(ranking.scores[place]),
+            float(similarity[place]),
+            features=ranking.explain(place) if wanted.explain else None,
+        )
+        for place, row in enumerate(ranking.rows)
+    ]
+
+
+def _by_similarity(
+    corpus: Corpus,
+    asked: query.Query,
+    vector: NDArray[np.float32] | None,
+    allowed: NDArray[np.bool_] | None,
+    wanted: Wanted,
+) -> list[_Choice]:
+    del asked  # the question as it was put, names and all
+    assert vector is not None
+    open_ = corpus.rows["alive"] & corpus.rows["embedded"]
+    rows = np.flatnonzero(open_ if allowed is None else open_ & allowed)
+    similarity = _similarity(corpus, rows, vector)
+    many = mmr.candidates(wanted.limit) if wanted.kind == "mmr" else wanted.limit
+    best = np.lexsort((-rows, -similarity))[:many]
+    if wanted.kind == "mmr":
+        best = best[mmr.choose(vector, list(corpus.vectors[rows[best]]), balance=wanted.balance, limit=wanted.limit)]
+    return [
+        _Choice(
+            corpus.key(row),  # type: ignore[arg-type]  # as above
+            float(score),
+            float(score),
+            vector=corpus.vectors[row].copy() if wanted.kind == "mmr" else None,
+        )
+        for row, score in zip(rows[best], similarity[best], strict=True)
+    ]
+
+
+def _similarity(corpus: Corpus, rows: NDArray[Any], vector: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    if vector is None:
+        return np.zeros(len(rows), np.float32)
+    similarity: NDArray[np.float32] = corpus.vectors[rows] @ vector
+    return similarity
+
+
+def _has_stemmer(language: str) -> bool:
+    try:
+        text.stemmer(language)
+    except ValueError:
+        return False
+    return True
