@@ -29,10 +29,12 @@ CREATE TABLE documents (
     updated_at timestamptz NOT NULL,
     content text NOT NULL,
     metadata jsonb,
-    PRIMARY KEY (bucket, collection_key, uuid),
-    UNIQUE (bucket, collection_key, document_id)
+    PRIMARY KEY (bucket, collection_key, uuid)
 );
 
+-- In this order, so that before there are statistics no search by uuid is planned to read a whole collection by it.
+CREATE UNIQUE INDEX documents_by_document_id ON documents (bucket, document_id, collection_key)
+    WHERE document_id IS NOT NULL;
 CREATE INDEX documents_fulltext ON documents USING gin (to_tsvector(language, left(content, 65536)));
 
 -- Vectors of documents: as given, under model 0, or made by a model. Narrow and inline: a search reads nothing else.
