@@ -104,7 +104,7 @@ async def work(settings: Settings, dsn: str) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [worker.run(), wake_on_announcement(dsn, worker), follow_models(store, models)]
             started = [tasks.create_task(work) for work in running]
-            log.info("working", extra={"worker": str(worker.id)})
+            log.info("working", extra={"lanes": max(settings.workers, 1)})
             await stop.wait()
             for task in started:
                 task.cancel()

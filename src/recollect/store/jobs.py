@@ -38,7 +38,10 @@ class Overview(NamedTuple):
 
 
 async def claim(store: Store, kind: str, worker: UUID, *, most: int, items: int, lease: float) -> list[Job]:
-    """Lease the oldest due jobs of a kind for so many seconds, no more than hold so many items (but at least one)."""
+    """Lease the oldest due jobs of a kind for so many seconds, no more than hold so many items (but at least one).
+
+    A job whose lease ran out is taken alone.
+    """
     rows = await store.database.fetch("jobs.claim", kind, most, items, worker, lease)
     return [Job(*row) for row in rows]
 
@@ -58,9 +61,9 @@ async def fail(store: Store, job: Job, worker: UUID, error: str) -> None:
     await store.database.fetch("jobs.fail", job.bucket, job.id, worker, error[:MAX_ERROR])
 
 
-async def release(store: Store, worker: UUID) -> None:
-    """Give back everything a worker has leased."""
-    await store.database.fetch("jobs.release", worker)
+async def release(store: Store, workers: Sequence[UUID]) -> None:
+    """Give back everything that workers have leased."""
+    await store.database.fetch("jobs.release", workers)
 
 
 async def listed(

@@ -1,17 +1,19 @@
 -- name: claim
 -- Lease the oldest due jobs of a kind: at most $2 jobs and, after the first, no more than fit into $3 items.
--- The lease is the row's own: when it runs out, the job is due again.
+-- The lease is the row's own: when it runs out, the job is due again, and taken alone: it may have killed its worker.
 WITH due AS (
-    SELECT bucket, id, cardinality(items) AS size, run_at FROM jobs
+    SELECT bucket, id, cardinality(items) AS size, run_at, leased_by IS NOT NULL AS lost FROM jobs
     WHERE kind = $1 AND failed_at IS NULL AND run_at <= now()
     ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), fitting AS (
-    SELECT bucket, id, sum(size) OVER (ORDER BY run_at, id) AS total, size FROM due
+    SELECT bucket, id, row_number() OVER oldest AS place, sum(size) OVER oldest AS total, bool_or(lost) OVER oldest
+        AS lost
+    FROM due WINDOW oldest AS (ORDER BY run_at, id)
 )
 UPDATE jobs AS j
 SET leased_by = $4, run_at = now() + $5 * interval '1 second', attempts = j.attempts + 1
 FROM fitting AS f
-WHERE j.bucket = f.bucket AND j.id = f.id AND (f.total <= $3 OR f.total = f.size)
+WHERE j.bucket = f.bucket AND j.id = f.id AND (f.place = 1 OR (f.total <= $3 AND NOT f.lost))
 RETURNING j.bucket, j.id, j.project_id, j.kind, j.about, j.items, j.attempts
 
 -- name: finish
@@ -73,4 +75,5 @@ SELECT pg_notify('recollect_jobs', '')
 
 -- name: release
 -- A worker that stops in good order leaves nothing for a lease to run out on.
-UPDATE jobs SET leased_by = NULL, run_at = now(), attempts = attempts - 1 WHERE leased_by = $1
+UPDATE jobs SET leased_by = NULL, run_at = now(), attempts = attempts - 1
+WHERE leased_by = ANY ($1::uuid[])
