@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recollect.core import text
+from recollect.core.columns import Columns
 from recollect.core.postings import Postings
 
 USER_ROLES = frozenset({"user", "human"})
@@ -17,23 +18,7 @@ GENERIC_ROLES = USER_ROLES | {"assistant", "ai", "system", "tool", "function", "
 """Roles that say what somebody does, not who they are."""
 
 NONE = -1
-
-_ROW = np.dtype(
-    [
-        ("seq", np.int64),
-        ("session", np.int32),
-        ("speaker", np.int32),
-        ("previous", np.int32),  # row of the message before it in its session, or NONE
-        ("next", np.int32),
-        ("created", np.float64),  # seconds since 1970, UTC
-        ("words", np.int32),
-        ("by_user", np.bool_),  # of an assistant's user, whose role is no name
-        ("question", np.bool_),
-        ("timed", np.bool_),
-        ("alive", np.bool_),
-        ("embedded", np.bool_),
-    ]
-)
+_BITS = 64
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -52,8 +37,9 @@ class Corpus:
     """Messages of one user, or of one session without a user, as arrays that grow and shrink with them.
 
     Entries of a session come in the order of their `seq`; sessions may be interleaved. A removed row stays, dead, until
-    `crowded` says that a new corpus is due. Rows without a vector are found by their words. Not safe to change in one
-    thread while another ranks.
+    `crowded` says that a new corpus is due. Rows without a vector are found by their words. Vectors are of unit length;
+    the signs of their numbers are kept beside them for a first, rough look at many. Not safe to change in one thread
+    while another ranks.
     """
 
     def __init__(self, width: int, *, user: Sequence[str] = (), language: str = "english") -> None:
@@ -63,20 +49,39 @@ class Corpus:
         self.user = frozenset(name.lower() for name in user if name.strip())
         self.postings = Postings()
         self.speakers: dict[str, int] = {}
+        """Number of each participant by lower-case name, "" for the user."""
         self.alive = 0
-        self.rows: NDArray[Any] = np.empty(0, _ROW)
-        self.vectors = np.empty((0, width), np.float32)
-        self.session_sizes = np.empty(0, np.int64)  # living messages
-        self.session_stems = np.empty(0, np.int64)  # stems of the living messages
-        self._sessions: dict[Hashable, int] = {}
-        self._session_keys: list[Hashable] = []
-        self._last: list[int] = []
+        self.width = width
+        self.signs = [f"signs{i}" for i in range(-(-width // _BITS))]
+        self.rows = Columns(
+            seq=(np.int64, ()),
+            session=(np.int32, ()),
+            speaker=(np.int32, ()),
+            previous=(np.int32, ()),  # row of the message before it in its session, or NONE
+            next=(np.int32, ()),
+            created=(np.float64, ()),  # seconds since 1970, UTC
+            words=(np.int32, ()),
+            by_user=(np.bool_, ()),  # of an assistant's user, whose role is no name
+            question=(np.bool_, ()),
+            timed=(np.bool_, ()),
+            alive=(np.bool_, ()),
+            embedded=(np.bool_, ()),
+            vector=(np.float32, (width,)),
+            **dict.fromkeys(self.signs, (np.uint64, ())),
+        )
+        self.sessions = Columns(size=(np.int64, ()), stems=(np.int64, ()), last=(np.int32, ()))
+        """Of each session: its living messages, their stems, its last row or NONE."""
+        self._numbers: dict[Hashable, int] = {}
+        self._keys: list[Hashable] = []
         self._row_of: dict[tuple[int, int], int] = {}
-        self._capacity = np.empty(0, _ROW)
-        self._vector_capacity = self.vectors
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """One vector per row, (rows, width), zeros where it is not known."""
+        return self.rows["vector"]
 
     @property
     def crowded(self) -> bool:
@@ -86,108 +91,108 @@ class Corpus:
     @property
     def size(self) -> int:
         """Bytes held, roughly."""
-        names = 200 * (len(self._row_of) + len(self._sessions))
-        return self._capacity.nbytes + self._vector_capacity.nbytes + self.postings.size + names
+        return self.rows.size + self.sessions.size + self.postings.size + 200 * (len(self._row_of) + len(self._keys))
 
     def key(self, row: int) -> tuple[Hashable, int]:
         """Return the session and the seq of a row."""
-        return self._session_keys[self.rows["session"][row]], int(self.rows["seq"][row])
+        return self._keys[self.rows["session"][row]], int(self.rows["seq"][row])
 
     def find(self, keys: Iterable[tuple[Hashable, int]]) -> NDArray[np.int64]:
-        """Return the rows of those keys (session, seq) that are here."""
-        known = ((self._sessions.get(session, NONE), seq) for session, seq in keys)
+        """Return the living rows of those keys (session, seq) that are here."""
+        known = ((self._numbers.get(session, NONE), seq) for session, seq in keys)
         return np.array([row for key in known if (row := self._row_of.get(key, NONE)) != NONE], np.int64)
 
     def rows_of(self, sessions: Iterable[Hashable]) -> NDArray[np.int64]:
         """Return the living rows of the sessions."""
-        wanted = [number for session in sessions if (number := self._sessions.get(session, NONE)) != NONE]
+        wanted = [number for session in sessions if (number := self._numbers.get(session, NONE)) != NONE]
         return np.flatnonzero(self.rows["alive"] & np.isin(self.rows["session"], wanted))
 
     def add(self, entries: Sequence[Entry], vectors: NDArray[np.floating[Any]] | None = None) -> None:
         """Append messages that are not here yet, with their vectors (len(entries), width) if they are known."""
-        start = len(self.rows)
-        self._reserve(start + len(entries))
-        self.rows = self._capacity[: start + len(entries)]
-        self.vectors = self._vector_capacity[: start + len(entries)]
+        if not entries:
+            return
         found = [text.words(entry.content) for entry in entries]
         self.postings.append([text.stems(words, self.language) for words in found])
-        for row, (entry, words) in enumerate(zip(entries, found, strict=True), start):
-            self._append(row, entry, max(1, len(words)))
-        self._count(np.arange(start, len(self.rows)), 1)
-        self.vectors[start:] = 0 if vectors is None else vectors
-        self.rows["embedded"][start:] = vectors is not None
+        vectors = np.zeros((len(entries), self.width)) if vectors is None else vectors
+        start = self.rows.extend(
+            seq=[entry.seq for entry in entries],
+            session=[self._number(entry.session) for entry in entries],
+            speaker=[self._speaker(entry) for entry in entries],
+            previous=[NONE] * len(entries),
+            next=[NONE] * len(entries),
+            created=[entry.created for entry in entries],
+            words=[max(1, len(words)) for words in found],
+            by_user=[entry.role.lower() in USER_ROLES for entry in entries],
+            question=[text.is_question(entry.content) for entry in entries],
+            timed=[text.tells_time(entry.content) for entry in entries],
+            alive=[True] * len(entries),
+            embedded=vectors.any(1),
+            vector=vectors,
+            **dict(zip(self.signs, self.signs_of(vectors), strict=True)),
+        )
+        rows = np.arange(start, len(self.rows))
+        for row in rows.tolist():
+            self._link(row)
+        self._count(rows, 1)
 
     def put_vectors(self, keys: Sequence[tuple[Hashable, int]], vectors: NDArray[np.floating[Any]]) -> None:
         """Store the vectors (len(keys), width) of messages by (session, seq), as far as they are here."""
         for key, vector in zip(keys, vectors, strict=True):
             row = self.find([key])
-            self.vectors[row] = vector
+            self.rows["vector"][row] = vector
             self.rows["embedded"][row] = True
+            for name, signs in zip(self.signs, self.signs_of(vector[None]), strict=True):
+                self.rows[name][row] = signs
 
     def remove(self, rows: NDArray[np.int64]) -> None:
         """Make the rows dead and join their neighbours."""
         rows = np.unique(rows[self.rows["alive"][rows]])
         self._count(rows, -1)
+        previous, following = self.rows["previous"], self.rows["next"]
         for row in rows.tolist():
-            record = self.rows[row]
-            before, after, session = int(record["previous"]), int(record["next"]), int(record["session"])
+            before, after, session = int(previous[row]), int(following[row]), int(self.rows["session"][row])
             if before != NONE:
-                self.rows["next"][before] = after
+                following[before] = after
             if after != NONE:
-                self.rows["previous"][after] = before
+                previous[after] = before
             else:
-                self._last[session] = before
-            record["alive"] = False
-            del self._row_of[session, int(record["seq"])]
+                self.sessions["last"][session] = before
+            self.rows["alive"][row] = False
+            del self._row_of[session, int(self.rows["seq"][row])]
 
-    def _append(self, row: int, entry: Entry, words: int) -> None:
-        session = self._number(entry.session)
-        before = self._last[session]
-        speaker = (entry.name or entry.role).lower()
-        by_user = entry.role.lower() in USER_ROLES
-        if not entry.name and (by_user or speaker in self.user):
-            speaker = ""  # the user under any of their names
-        self.rows[row] = (
-            entry.seq,
-            session,
-            self.speakers.setdefault(speaker, len(self.speakers)),
-            before,
-            NONE,
-            entry.created,
-            words,
-            by_user,
-            text.is_question(entry.content),
-            text.tells_time(entry.content),
-            True,
-            False,
-        )
-        if before != NONE:
-            self.rows["next"][before] = row
-        self._last[session] = row
-        self._row_of[session, entry.seq] = row
+    @staticmethod
+    def signs_of(vectors: NDArray[np.floating[Any]]) -> NDArray[np.uint64]:
+        """Return the signs of vectors (n, width) as bits, 64 to a number: (numbers, n)."""
+        packed = np.packbits(vectors > 0, axis=1)
+        padded = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
+        padded[:, : packed.shape[1]] = packed
+        return padded.view(np.uint64).T
 
     def _number(self, session: Hashable) -> int:
-        number = self._sessions.setdefault(session, len(self._sessions))
-        if number == len(self._last):
-            self._last.append(NONE)
-            self._session_keys.append(session)
+        number = self._numbers.setdefault(session, len(self._numbers))
+        if number == len(self._keys):
+            self._keys.append(session)
+            self.sessions.extend(size=[0], stems=[0], last=[NONE])
         return number
+
+    def _speaker(self, entry: Entry) -> int:
+        name = (entry.name or entry.role).lower()
+        if name in self.user or name in USER_ROLES:
+            name = ""
+        return self.speakers.setdefault(name, len(self.speakers))
+
+    def _link(self, row: int) -> None:
+        session = int(self.rows["session"][row])
+        before = int(self.sessions["last"][session])
+        self.rows["previous"][row] = before
+        if before != NONE:
+            self.rows["next"][before] = row
+        self.sessions["last"][session] = row
+        self._row_of[session, int(self.rows["seq"][row])] = row
 
     def _count(self, rows: NDArray[np.int64], sign: int) -> None:
         """Add the rows to, or take them from, the sums that BM25 needs."""
-        new = np.zeros(len(self._last) - len(self.session_sizes), np.int64)
-        self.session_sizes = np.concatenate([self.session_sizes, new])
-        self.session_stems = np.concatenate([self.session_stems, new])
         sessions = self.rows["session"][rows]
-        np.add.at(self.session_sizes, sessions, sign)
-        np.add.at(self.session_stems, sessions, sign * self.postings.lengths[rows].astype(np.int64))
+        np.add.at(self.sessions["size"], sessions, sign)
+        np.add.at(self.sessions["stems"], sessions, sign * self.postings.lengths[rows].astype(np.int64))
         self.alive += sign * len(rows)
-
-    def _reserve(self, rows: int) -> None:
-        if rows <= len(self._capacity):
-            return
-        capacity = max(rows, len(self._capacity) * 3 // 2)
-        self._capacity = np.concatenate([self.rows, np.zeros(capacity - len(self.rows), _ROW)])
-        wider = np.zeros((capacity, self.vectors.shape[1]), np.float32)
-        wider[: len(self.vectors)] = self.vectors
-        self._vector_capacity = wider

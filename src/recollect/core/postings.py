@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recollect.core.columns import Columns
+
 TAIL = 20_000
 """Stems that may stand behind the inverted index, or a 32nd of all: scanning them takes some hundredths of a ms."""
 
@@ -21,74 +23,71 @@ class Postings:
 
     def __init__(self) -> None:
         self.vocabulary: dict[str, int] = {}
-        self.lengths: NDArray[np.int32] = np.empty(0, np.int32)  # stems of each row
-        self._ids: NDArray[np.int32] = np.empty(0, np.int32)  # of the stems of all rows, one row after the other
-        self._starts: NDArray[np.int64] = np.empty(0, np.int64)
-        self._room = {name: getattr(self, name) for name in ("lengths", "_ids", "_starts")}
+        self._forward = Columns(id=(np.int32, ()))  # the stems of all rows, one row after the other
+        self._extents = Columns(start=(np.int64, ()), length=(np.int32, ()))
         self._indexed = 0  # stems that the inverted index covers
         self._offsets = np.zeros(1, np.int64)
         self._rows = np.empty(0, np.int32)
         self._counts = np.empty(0, np.uint16)
 
     @property
+    def lengths(self) -> NDArray[np.int32]:
+        """Number of stems of each row."""
+        return self._extents["length"]
+
+    @property
     def size(self) -> int:
         """Bytes held, roughly."""
-        arrays = (*self._room.values(), self._offsets, self._rows, self._counts)
-        return sum(int(array.nbytes) for array in arrays) + 120 * len(self.vocabulary)
+        inverted = int(self._rows.nbytes + self._counts.nbytes + self._offsets.nbytes)
+        return self._forward.size + self._extents.size + inverted + 120 * len(self.vocabulary)
 
     def append(self, rows: Sequence[Sequence[str]]) -> None:
         """Add the stems of the next rows."""
         known = self.vocabulary
-        ids = np.array([known.setdefault(stem, len(known)) for row in rows for stem in row], np.int32)
-        lengths = np.array([len(row) for row in rows], np.int32)
-        self._extend("_starts", len(self._ids) + np.cumsum(lengths) - lengths)
-        self._extend("_ids", ids)
-        self._extend("lengths", lengths)
-        if len(self._ids) - self._indexed > max(TAIL, len(self._ids) // 32):
+        lengths = np.array([len(row) for row in rows], np.int64)
+        self._extents.extend(start=len(self._forward) + np.cumsum(lengths) - lengths, length=lengths)
+        self._forward.extend(id=[known.setdefault(stem, len(known)) for row in rows for stem in row])
+        if len(self._forward) - self._indexed > max(TAIL, len(self._forward) // 32):
             self._invert()
 
-    def _extend(self, name: str, values: NDArray[np.integer[Any]]) -> None:
-        used = len(getattr(self, name))
-        if used + len(values) > len(self._room[name]):
-            room = np.empty(max(used + len(values), len(self._room[name]) * 3 // 2), self._room[name].dtype)
-            room[:used] = self._room[name][:used]
-            self._room[name] = room
-        self._room[name][used : used + len(values)] = values
-        setattr(self, name, self._room[name][: used + len(values)])
-
-    def of(self, stem: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the rows that hold the stem, ascending, and how often each does."""
-        number = self.vocabulary.get(stem)
-        if number is None:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        places = np.flatnonzero(self._ids[self._indexed :] == number) + self._indexed
-        behind, often = np.unique(np.searchsorted(self._starts, places, "right") - 1, return_counts=True)
-        if number + 1 >= len(self._offsets):
-            return behind.astype(np.int32), often.astype(np.float32)
+    def of(self, stem: str) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+        """Return the rows that hold the stem, ascending, and how often each does (65,535 at the most)."""
+        number = self.vocabulary.get(stem, -1)
+        places = np.flatnonzero(self._forward["id"][self._indexed :] == number) + self._indexed
+        behind, often = _tally(np.searchsorted(self._extents["start"], places, "right") - 1)
+        if not 0 <= number < len(self._offsets) - 1:
+            return behind.astype(np.int32), often
         part = slice(self._offsets[number], self._offsets[number + 1])
-        rows = np.concatenate([self._rows[part], behind.astype(np.int32)])
-        return rows, np.concatenate([self._counts[part].astype(np.float32), often.astype(np.float32)])
+        if not len(behind):
+            return self._rows[part], self._counts[part]
+        return np.concatenate([self._rows[part], behind.astype(np.int32)]), np.concatenate([self._counts[part], often])
 
     def pairs(self, rows: NDArray[np.int64], wanted: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """Return for each row the share of the wanted pairs of stems that stand next to each other in it."""
         held = np.zeros(len(rows))
         lengths = self.lengths[rows].astype(np.int64)
         owner = np.repeat(np.arange(len(rows)), lengths)
-        ends = np.cumsum(lengths)
-        ids = self._ids[np.arange(lengths.sum()) + np.repeat(self._starts[rows] - (ends - lengths), lengths)]
-        same = owner[1:] == owner[:-1]
+        firsts = self._extents["start"][rows] - (np.cumsum(lengths) - lengths)
+        ids = self._forward["id"][np.arange(len(owner)) + np.repeat(firsts, lengths)]
         for pair in wanted:
             first, second = (self.vocabulary.get(stem, -1) for stem in pair)
-            hits = owner[1:][same & (ids[:-1] == first) & (ids[1:] == second)]
-            held[np.unique(hits)] += 1 / len(wanted)
+            place = np.flatnonzero(ids[1:] == second)
+            place = place[(ids[place] == first) & (owner[place] == owner[place + 1])]
+            held[np.unique(owner[place])] += 1 / len(wanted)
         return held
 
     def _invert(self) -> None:
-        owner = np.repeat(np.arange(len(self.lengths), dtype=np.int64), self.lengths)
-        codes = np.sort(self._ids.astype(np.int64) * len(self.lengths) + owner)
-        unique, often = np.unique(codes, return_counts=True)
-        numbers, rows = np.divmod(unique, len(self.lengths))
+        count = len(self.lengths)
+        owner = np.repeat(np.arange(count, dtype=np.int64), self.lengths)
+        codes, self._counts = _tally(np.sort(self._forward["id"].astype(np.int64) * count + owner))
+        numbers, rows = np.divmod(codes, count)
         self._rows = rows.astype(np.int32)
-        self._counts = np.minimum(often, 65_535).astype(np.uint16)
         self._offsets = np.searchsorted(numbers, np.arange(len(self.vocabulary) + 1)).astype(np.int64)
-        self._indexed = len(self._ids)
+        self._indexed = len(self._forward)
+
+
+def _tally(ordered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint16]]:
+    """Return the distinct values of an ordered array and how often each occurs."""
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.empty(0, np.int64)
+    often = np.diff(np.append(starts, len(ordered)))
+    return ordered[starts], np.minimum(often, 65_535).astype(np.uint16)
