@@ -85,6 +85,6 @@ def run(place: Path) -> Iterator[Callable[..., Server]]:
     for server in servers:
         with server.process as process:  # closes its pipes
             process.kill()
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(place) in part for part in process.info["cmdline"] or ()):
-            process.kill()
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(place) in str(process.info["cmdline"])]
+    for process in psutil.wait_procs(left, timeout=5)[1]:  # PostgreSQL, stopping because we died
+        process.kill()

@@ -85,7 +85,7 @@ async def survive(postgres: EmbeddedPostgres, disk: Disk) -> dict[str, object]:
     await query(postgres.dsn, "CREATE TABLE kept (number int, text text)")
     room, written = postgres._room, 0
     if disk.small:
-        disk.fill(left=1 << 20)
+        disk.fill(left=128 << 10)
         written = await write_until_it_ends(postgres)
     else:
         postgres._room = 1 << 60

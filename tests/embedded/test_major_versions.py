@@ -74,3 +74,11 @@ def test_unknown_tool(place: Path) -> None:
     with pytest.raises(StartupError, match="/bin/sh") as refused:
         run_tool(place, "/bin/sh", [])
     assert "psql" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["pg_dump", "psql"])
+def test_folder_without_a_database(place: Path, name: str) -> None:
+    """A mistyped folder does not become an empty database whose dump passes for a backup."""
+    with pytest.raises(StartupError, match="no database"):
+        run_tool(place / "mistyped", name, [])
+    assert not (place / "mistyped").exists()

@@ -67,6 +67,11 @@ def find(data_dir: Path, account: Account | None, major: int, explicit: Path | N
                 hint="Install PostgreSQL where every user can run it.",
             )
         folder = _copy(folder, data_dir, major)
+        if unreachable(account, folder / "postgres") is not None:
+            raise StartupError(
+                f"The user {account.name} can't run programs in {data_dir} (is it mounted noexec?), nor reach {wall}.",
+                hint="Choose another data folder with --data-dir, or install where every user can run programs.",
+            )
     return Programs(folder, major, account)
 
 

@@ -51,7 +51,7 @@ class Process:
         if self.poll() is not None:
             return
         if sys.platform == "win32":
-            windows.signal(Path(str(self.popen.args[0])), self.pid, "QUIT" if now else "INT")
+            self.lifeline.signal(self.pid, "QUIT" if now else "INT")
         else:
             self.popen.send_signal(signal.SIGQUIT if now else signal.SIGINT)
 
@@ -73,7 +73,7 @@ def start(
     """
     if sys.platform == "win32":
         popen = subprocess.Popen(argv, stdin=stdin, stdout=output, stderr=output)  # noqa: S603 -- a list, our programs
-        return Process(popen, windows.tie(popen))
+        return Process(popen, windows.tie(popen, Path(argv[0])))
     reading, writing = (None, None) if by_kernel else os.pipe()
     options: Options = {
         "parent": os.getpid(),

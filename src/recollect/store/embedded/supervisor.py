@@ -86,6 +86,8 @@ class EmbeddedPostgres:
         return self
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        self._enter("starting")
+        stack.callback(self._enter, "stopped")
         account = accounts.choose(self.data_dir / "postgres")
         self.data_dir = folder.prepare(self.data_dir, account)
         self._lock = await stack.enter_async_context(FolderLock(self.data_dir))
@@ -229,4 +231,3 @@ class EmbeddedPostgres:
                 log.warning("PostgreSQL did not stop within %d s and is stopped at once", FAST)
                 self._process.stop(now=True)
                 await cluster.finished(self._process)
-        self._enter("stopped")

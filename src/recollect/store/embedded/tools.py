@@ -36,7 +36,10 @@ def run_tool(data_dir: Path, tool: str, args: Sequence[str], *, explicit: Path |
 
 
 async def _run(data_dir: Path, tool: str, args: Sequence[str], explicit: Path | None) -> int:
-    major = cluster.version(data_dir) or NEWEST
+    made_by = cluster.version(data_dir)
+    if made_by is None and tool != "pg_restore":  # what a mistyped folder holds must not pass for a backup
+        raise StartupError(f"There is no database in {data_dir}.", hint="Name another folder with --data-dir.")
+    major = made_by or NEWEST
     programs = binaries.find(data_dir, None, major, explicit)
     if programs.major != major:
         explicit, programs = None, binaries.find(data_dir, None, major)

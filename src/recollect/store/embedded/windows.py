@@ -6,6 +6,7 @@ import ctypes
 import subprocess
 import sys
 from ctypes import wintypes
+from dataclasses import dataclass
 from pathlib import Path
 
 from recollect.errors import StartupError
@@ -33,23 +34,29 @@ if sys.platform == "win32":
         """Return what a folder is on, if that is a network drive."""
         return "network drive" if ctypes.windll.kernel32.GetDriveTypeW(folder.anchor) == REMOTE else None
 
-    def tie(popen: subprocess.Popen[bytes]) -> int:
-        """Put a process and its children in a job that ends when the returned handle closes: with us, at the latest."""
+    @dataclass(frozen=True)
+    class Job:
+        """A process and its children, which end when this handle closes: with us, at the latest."""
+
+        handle: int
+        pg_ctl: Path
+
+        def signal(self, pid: int, name: str) -> None:
+            """Send a signal as PostgreSQL for Windows understands it."""
+            subprocess.run([self.pg_ctl, "kill", name, str(pid)], check=False)  # noqa: S603 -- ours
+
+    def tie(popen: subprocess.Popen[bytes], program: Path) -> Job:
+        """Put a process into a job of its own."""
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel.CreateJobObjectW.restype = wintypes.HANDLE
-        job = kernel.CreateJobObjectW(None, None)
+        job = wintypes.HANDLE(kernel.CreateJobObjectW(None, None))
+        process = wintypes.HANDLE(int(popen._handle))  # type: ignore[attr-defined]  # noqa: SLF001 -- the only way
         limits = ExtendedLimits(flags=KILL_ON_JOB_CLOSE)
         if (
-            not job
-            or not kernel.SetInformationJobObject(
-                wintypes.HANDLE(job), EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
-            )
-            or not kernel.AssignProcessToJobObject(wintypes.HANDLE(job), wintypes.HANDLE(int(popen._handle)))  # noqa: SLF001 -- the only way to the handle
+            not job.value
+            or not kernel.SetInformationJobObject(job, EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits))
+            or not kernel.AssignProcessToJobObject(job, process)
         ):
             popen.kill()
             raise StartupError(f"PostgreSQL can't be tied to this process (error {ctypes.get_last_error()}).")
-        return int(job)
-
-    def signal(program: Path, pid: int, name: str) -> None:
-        """Send a signal as PostgreSQL for Windows understands it."""
-        subprocess.run([program.with_name("pg_ctl.exe"), "kill", name, str(pid)], check=False)  # noqa: S603 -- ours
+        return Job(job.value, program.with_name("pg_ctl.exe"))
