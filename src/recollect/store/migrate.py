@@ -49,9 +49,10 @@ async def migrate(dsn: str) -> list[str]:
         while (name := await _step(raw)) is not None:
             done.append(name)
             log.info("migrated", extra={"migration": name})
-        return done
     except LOST as error:
         raise DatabaseUnavailable("The connection was lost while the schema was brought up to date.") from error
+    else:
+        return done
     finally:
         await raw.close()
 

@@ -98,3 +98,25 @@ async def messages(store: Store, bucket: int, chosen: Sequence[tuple[UUID, int]]
 
 def _columns(keys: Sequence[tuple[UUID, int]]) -> tuple[list[UUID], list[int]]:
     return [session for session, _ in keys], [seq for _, seq in keys]
+
+
+async def lexical(
+    store: Store, bucket: int, sessions: Sequence[UUID], bounds: Bounds, language: str, words: Sequence[str], limit: int
+) -> list[tuple[UUID, int]]:
+    """Return the messages of these sessions that hold any of the words, best first."""
+    rows = await store.database.fetch("recall.lexical", bucket, sessions, *bounds, language, " | ".join(words), limit)
+    return [tuple(row) for row in rows]
+
+
+async def nearest(
+    store: Store, bucket: int, sessions: Sequence[UUID], bounds: Bounds, model: int, vector: bytes, limit: int
+) -> list[tuple[UUID, int]]:
+    """Return the messages of these sessions nearest to a halfvec, nearest first."""
+    rows = await store.database.fetch("recall.nearest", bucket, sessions, *bounds, model, vector, limit)
+    return [tuple(row) for row in rows]
+
+
+async def around(store: Store, bucket: int, found: Sequence[tuple[UUID, int]], model: int) -> list[Turn]:
+    """Return messages with their neighbours, two before and two after, by session and seq."""
+    rows = await store.database.fetch("recall.around", bucket, *_columns(found), model)
+    return [Turn(*row) for row in rows]
