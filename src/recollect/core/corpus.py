@@ -124,7 +124,7 @@ class Corpus:
             words=[max(1, len(words)) for words in found],
             by_user=[entry.role.lower() in USER_ROLES for entry in entries],
             question=[text.is_question(entry.content) for entry in entries],
-            timed=[text.tells_time(entry.content) for entry in entries],
+            timed=[text.tells_time(entry.content, words) for entry, words in zip(entries, found, strict=True)],
             alive=[True] * len(entries),
             embedded=vectors.any(1),
             vector=vectors,

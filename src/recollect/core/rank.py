@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -44,7 +44,10 @@ WEIGHTS = {
     "time": 0.085,  # it holds a number or a word of time: facts do
     "when": 0.2,  # it does, and that is what the question is after
 }
-"""Fitted to marked questions over chats of both shapes, in units of a cosine. From `window` on, times _shortness."""
+"""Of a message in a chat. Fitted to marked questions over chats of both shapes, in units of a cosine. From `window` on, times _shortness."""
+
+DOCUMENT_WEIGHTS = {"meaning": 1.0, "words": 0.27, "phrase": 0.28}
+"""Of a document, which stands alone."""
 
 
 class Ranking(msgspec.Struct, frozen=True):
@@ -54,12 +57,13 @@ class Ranking(msgspec.Struct, frozen=True):
     scores: Floats
     features: Floats
 
+    weights: Mapping[str, float]
+
     def explain(self, place: int) -> dict[str, dict[str, float]]:
         """Return of the result at a place each feature's value and its share of the score."""
-        values = self.features[place]
         return {
             name: {"value": float(value), "share": float(value * weight)}
-            for (name, weight), value in zip(WEIGHTS.items(), values, strict=True)
+            for (name, weight), value in zip(self.weights.items(), self.features[place], strict=True)
         }
 
 
@@ -81,6 +85,7 @@ def rank(
     *,
     limit: int,
     allowed: NDArray[np.bool_] | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> Ranking:
     """Return the `limit` best living rows of the corpus, among those allowed (one flag per row; None: all).
 
@@ -91,11 +96,12 @@ def rank(
     open_ = alive if allowed is None else alive & allowed
     words = _words(corpus, query.stems)
     lexical = _bm25_of_rows(corpus, words)
-    rows = _candidates(corpus, query, vector, lexical, open_)
-    features = _features(corpus, query, words, rows, lexical, _cosine(corpus, vector, rows))
-    scores = features @ np.array(list(WEIGHTS.values()))
+    rows = _candidates(corpus, query, vector, lexical, open_, weights)
+    columns = _features(corpus, query, words, rows, lexical, _cosine(corpus, vector, rows))
+    features = np.stack([columns[name] for name in weights], axis=1)
+    scores = features @ np.array(list(weights.values()))
     order = np.lexsort((-rows, -scores))[:limit]
-    return Ranking(rows[order], scores[order], features[order])
+    return Ranking(rows[order], scores[order], features[order], weights)
 
 
 def _idf(total: float, holding: Floats) -> Floats:
@@ -132,20 +138,26 @@ def _bm25_of_rows(corpus: Corpus, words: _Words) -> Floats:
 
 
 def _candidates(
-    corpus: Corpus, query: Query, vector: NDArray[np.floating[Any]] | None, lexical: Floats, open_: NDArray[np.bool_]
+    corpus: Corpus,
+    query: Query,
+    vector: NDArray[np.floating[Any]] | None,
+    lexical: Floats,
+    open_: NDArray[np.bool_],
+    weights: Mapping[str, float],
 ) -> Rows:
     """Return the rows worth a closer look: the best by words, meaning, speaker and date, and their neighbours."""
     rows = np.flatnonzero(open_)
     if len(rows) <= CANDIDATES:
         return rows
-    rough = WEIGHTS["words"] * lexical[rows] + WEIGHTS["user"] * corpus.rows["by_user"][rows]
-    rough += WEIGHTS["speaker"] * _speaker(corpus, query, rows)
-    if query.dates or query.spans:
-        rough += WEIGHTS["date"] * nearness(corpus.rows["created"][rows], query.dates, query.spans)
+    meaning, date = weights.get("meaning", 0.0), weights.get("date", 0.0)
+    rough = weights.get("words", 0.0) * lexical[rows] + weights.get("user", 0.0) * corpus.rows["by_user"][rows]
+    rough += weights.get("speaker", 0.0) * _speaker(corpus, query, rows)
+    if date and (query.dates or query.spans):
+        rough += date * nearness(corpus.rows["created"][rows], query.dates, query.spans)
     if len(rows) > SHORTLIST:
-        place = _best(rough + WEIGHTS["meaning"] * _rough_cosine(corpus, vector, rows), SHORTLIST)
+        place = _best(rough + meaning * _rough_cosine(corpus, vector, rows), SHORTLIST)
         rows, rough = rows[place], rough[place]
-    rough += WEIGHTS["meaning"] * _cosine(corpus, vector, rows)
+    rough += meaning * _cosine(corpus, vector, rows)
     leaders = rows[_best(rough, LEADERS)]
     around = _around(corpus, leaders)
     return np.union1d(rows[_best(rough, CANDIDATES)], around[(around != NONE) & open_[around]])
@@ -203,8 +215,10 @@ def _speaker(corpus: Corpus, query: Query, rows: Rows) -> Floats:
     return np.where(corpus.rows["speaker"][rows] == next(iter(query.speakers)), 1.0, -1.0)
 
 
-def _features(corpus: Corpus, query: Query, words: _Words, rows: Rows, lexical: Floats, cosine: Floats) -> Floats:
-    """Return the features of the rows, (rows, len(WEIGHTS)), in the order of WEIGHTS."""
+def _features(
+    corpus: Corpus, query: Query, words: _Words, rows: Rows, lexical: Floats, cosine: Floats
+) -> dict[str, NDArray[Any]]:
+    """Return the features of the rows by the names in WEIGHTS."""
     window = _around(corpus, rows)
     known = window != NONE
     short = _shortness(corpus, window, known)
@@ -212,7 +226,7 @@ def _features(corpus: Corpus, query: Query, words: _Words, rows: Rows, lexical: 
     answers = (before != NONE) & corpus.rows["question"][before]
     pairs = list(zip(query.stems, query.stems[1:MOST_STEMS], strict=False))
     timed = short * corpus.rows["timed"][rows]
-    columns = {
+    return {
         "meaning": cosine,
         "words": lexical[rows],
         "phrase": corpus.postings.pairs(rows, pairs),
@@ -226,7 +240,6 @@ def _features(corpus: Corpus, query: Query, words: _Words, rows: Rows, lexical: 
         "time": timed,
         "when": timed * query.asks_when,
     }
-    return np.stack([columns[name] for name in WEIGHTS], axis=1).astype(float)
 
 
 def _shortness(corpus: Corpus, window: Rows, known: NDArray[np.bool_]) -> Floats:

@@ -12,14 +12,12 @@ import snowballstemmer  # type: ignore[import-untyped]  # has no annotations
 PREFIX = 65_536
 """Characters of a text that are read; what stands behind them is found by no word."""
 
-LONGEST_WORD = 64
-"""Characters of a word that count: pasted data must not fill the vocabulary."""
-
 # Scripts written without spaces: their words are taken as overlapping pairs of characters.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 )
-WORD = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
+WORD = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]{{1,64}}")  # no longer: pasted data must not fill the vocabulary
+ASCII_WORD = re.compile(r"[a-z0-9]{1,64}")
 PAIRED = re.compile(rf"[{UNSPACED}]")
 
 STOP_WORDS = frozenset(
@@ -33,23 +31,27 @@ STOP_WORDS = frozenset(
 )
 
 QUESTION_MARKS = ("?", "\uff1f", "\u061f")
-TIME = re.compile(
-    r"\d|\b(?:yesterday|today|tonight|tomorrow|last|next|ago|since|recently|weekend|days?|weeks?|months?|years?"
-    r"|morning|evening|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august"
-    r"|september|october|november|december|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen"
-    r"|hundred|thousand|once|twice|first|second|third)\b",
-    re.IGNORECASE,
+DIGIT = re.compile(r"\d")
+TIME_WORDS = frozenset(
+    """yesterday today tonight tomorrow last next ago since recently weekend day days week weeks month months year years
+    morning evening night monday tuesday wednesday thursday friday saturday sunday january february march april june
+    july august september october november december one two three four five six seven eight nine ten eleven twelve dozen
+    hundred thousand once twice first second third""".split()  # noqa: SIM905 -- reads better
 )
 
 
 def words(text: str) -> list[str]:
     """Lower-case words of the text's prefix; of scripts without spaces, their pairs of characters."""
+    text = unicodedata.normalize("NFKC", text[:PREFIX]).lower()
+    if text.isascii():
+        return ASCII_WORD.findall(text)
+    runs: list[str] = WORD.findall(text)
+    if not PAIRED.search(text):
+        return runs
     found: list[str] = []
-    for run in WORD.findall(unicodedata.normalize("NFKC", text[:PREFIX]).lower()):
-        if PAIRED.match(run) and len(run) > 1:
-            found += [run[i : i + 2] for i in range(len(run) - 1)]
-        else:
-            found.append(run[:LONGEST_WORD])
+    for run in runs:
+        paired = len(run) > 1 and PAIRED.match(run)
+        found += [run[i : i + 2] for i in range(len(run) - 1)] if paired else [run]
     return found
 
 
@@ -80,6 +82,6 @@ def is_question(text: str) -> bool:
     return text.rstrip().endswith(QUESTION_MARKS)
 
 
-def tells_time(text: str) -> bool:
-    """Whether the text holds a number or a word of time."""
-    return TIME.search(text, 0, PREFIX) is not None
+def tells_time(text: str, found: list[str]) -> bool:
+    """Whether the text, of which the words were found, holds a number or a word of time."""
+    return not TIME_WORDS.isdisjoint(found) or DIGIT.search(text, 0, PREFIX) is not None
