@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from recollect.core.embeddings import Models
 from recollect.core.recall import Recall
@@ -38,23 +39,25 @@ async def working(
     store: Store, settings: Settings, *, lanes: int = 1, change: Callable[[Kind], Kind] = lambda kind: kind
 ) -> AsyncIterator[App]:
     """Run the application's services with a worker whose kinds may be changed."""
+    async with idle(store, settings) as app:
+        services = app.services
+        assert services is not None
+        made = kinds(store, services.models, WorkMetrics(app.metrics.registry))
+        worker = Worker(store, [change(kind) for kind in made], lanes=lanes)
+        app.services = msgspec.structs.replace(services, wake=worker.wake)
+        async with running(worker.run()):
+            yield app
+
+
+@contextlib.asynccontextmanager
+async def idle(store: Store, settings: Settings) -> AsyncIterator[App]:
+    """Run the application's services without a worker."""
     app = App(settings, starting=lambda: "")
     models = Models(store, settings)
     await models.open()
-    worker = Worker(
-        store, [change(kind) for kind in kinds(store, models, WorkMetrics(app.metrics.registry))], lanes=lanes
-    )
-    app.services = Services(
-        settings,
-        store,
-        app.metrics,
-        models,
-        Recall(store, models, settings.language),
-        wake=worker.wake,
-        readiness=lambda: "",
-    )
-    async with running(worker.run()):
-        yield app
+    recall = Recall(store, models, settings.language)
+    app.services = Services(settings, store, app.metrics, models, recall, wake=lambda _: None, readiness=lambda: "")
+    yield app
     await models.close()
 
 

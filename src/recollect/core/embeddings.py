@@ -36,6 +36,8 @@ class Models:
         self._store = store
         self._settings = settings
         self._opened: dict[EmbeddingModel, tuple[Embedder, QueryVectors]] = {}
+        self._refused: set[EmbeddingModel] = set()
+        self._refreshing = asyncio.Lock()
         self.configured: EmbeddingModel | None = None
         self.active: InUse | None = None
         self.filling: InUse | None = None
@@ -55,18 +57,19 @@ class Models:
 
     async def refresh(self) -> None:
         """Read which model is active and which is being filled."""
-        active = filling = None
-        for known in await embeddings.models(self._store):
-            if known.state == "retired":
-                continue
-            opened = self._opened.get(known.model) or await self._open(known.model)
-            if opened is None:
-                continue
-            if known.state == "active":
-                active = InUse(known.id, *opened)
-            elif known.model == self.configured:
-                filling = InUse(known.id, *opened)
-        self.active, self.filling = active, filling
+        async with self._refreshing:  # else a model could be opened twice
+            active = filling = None
+            for known in await embeddings.models(self._store):
+                if known.state == "retired":
+                    continue
+                opened = self._opened.get(known.model) or await self._open(known.model)
+                if opened is None:
+                    continue
+                if known.state == "active":
+                    active = InUse(known.id, *opened)
+                elif known.model == self.configured:
+                    filling = InUse(known.id, *opened)
+            self.active, self.filling = active, filling
 
     async def close(self) -> None:
         """Let go of all models."""
@@ -78,7 +81,9 @@ class Models:
         try:
             embedder = await asyncio.to_thread(embedder_of, model, self._settings)
         except ModelUnavailable as error:
-            log.warning("a former model cannot be asked", extra={"model": model.name, "reason": error.message})
+            if model not in self._refused:
+                log.warning("a former model cannot be asked", extra={"model": model.name, "reason": error.message})
+                self._refused.add(model)
             return None
         self._opened[model] = (embedder, QueryVectors(embedder))
         return self._opened[model]

@@ -45,7 +45,9 @@ async def models(store: Store) -> list[Registered]:
 
 async def register(store: Store, model: EmbeddingModel) -> None:
     """Make a model known: active when there is none yet, else to be filled first; a retired one is filled again."""
-    await store.database.fetch("embeddings.register_model", model.provider, model.name, model.width)
+    async with store.database.transaction() as connection:
+        await connection.fetch("embeddings.lock_models")
+        await connection.fetch("embeddings.register_model", model.provider, model.name, model.width)
 
 
 async def texts(store: Store, jobs: Sequence[Job]) -> list[Text]:
@@ -55,11 +57,14 @@ async def texts(store: Store, jobs: Sequence[Job]) -> list[Text]:
     return [Text(*row) for row in await store.database.fetch("embeddings.texts", *columns)]
 
 
-async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArray[np.float32]) -> None:
-    """Store the vectors, shape (len(embedded), width), of messages that have not changed or gone meanwhile."""
+async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArray[np.float32], *, alone: bool) -> None:
+    """Store the vectors, shape (len(embedded), width), of messages that have not changed or gone meanwhile.
+
+    With `alone`, what other models made of these messages goes.
+    """
     columns: list[list[Any]] = [list(column) for column in zip(*embedded, strict=True)]
     contents = columns.pop()
-    await store.database.fetch("embeddings.put", *columns, [halfvec(row) for row in vectors], model, contents)
+    await store.database.fetch("embeddings.put", *columns, [halfvec(row) for row in vectors], model, contents, alone)
 
 
 async def enqueue_missing(store: Store, model: int) -> int:
@@ -86,9 +91,10 @@ async def complete(store: Store, model: int) -> bool:
 async def activate(store: Store, model: int) -> bool:
     """Let search use this model from now on, if no message lacks its vector; tell whether it does."""
     async with store.database.transaction() as connection:
+        await connection.fetch("embeddings.lock_models")
         if not (await connection.fetch("embeddings.complete", model))[0]["complete"]:
             return False
-        await connection.fetch("embeddings.retire_active", model)
+        await connection.fetch("embeddings.retire_others", model)
         await connection.fetch("embeddings.activate", model)
     return True
 

@@ -108,7 +108,7 @@ class Worker:
         except (DatabaseUnavailable, OutOfSpace):
             raise
         except ModelUnavailable as error:
-            if isinstance(error, ModelMisbehaved) or await _answers(kind, error):
+            if await _answers(kind, error):
                 return await self._blame(kind, lane, taken, error)
             return await self._put_off(kind, lane, taken, error)
         except Exception as error:  # noqa: BLE001 -- whatever a job raises is kept as that job's error
@@ -154,7 +154,9 @@ class Worker:
 
 async def _answers(kind: Kind, error: ModelUnavailable) -> bool:
     """Tell whether a model that just failed at jobs answers others."""
-    if error.retry_after is not None or kind.probe is None:
+    if kind.probe is None:
+        return isinstance(error, ModelMisbehaved)
+    if error.retry_after is not None:
         return False
     try:
         await kind.probe()

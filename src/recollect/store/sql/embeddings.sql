@@ -1,6 +1,10 @@
 -- name: models
 SELECT id, provider, name, width, state FROM embedding_models ORDER BY id
 
+-- name: lock_models
+-- Those who make models known or take them into use go one after the other; nobody who reads waits.
+LOCK TABLE embedding_models IN SHARE ROW EXCLUSIVE MODE
+
 -- name: register_model
 -- The first model is active at once; a later one, or one that comes back, is filled first.
 INSERT INTO embedding_models AS m (id, provider, name, width, state)
@@ -12,13 +16,14 @@ ON CONFLICT (provider, name, width) DO UPDATE
 -- name: texts
 -- The live messages among those named, with what a vector of theirs needs to know.
 SELECT m.bucket, m.session_key, m.seq, m.project_id, s.user_key, m.content
-FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS n (bucket, session_key, uuid)
+FROM (SELECT DISTINCT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[])) AS n (bucket, session_key, uuid)
 JOIN sessions AS s ON s.bucket = n.bucket AND s.key = n.session_key AND s.deleted_at IS NULL
 JOIN messages AS m ON m.bucket = n.bucket AND m.session_key = n.session_key AND m.uuid = n.uuid
     AND m.seq > s.cleared_seq
 
 -- name: put
 -- Only for messages that still say what was embedded: the lock keeps an erasure and a change of the text apart.
+-- $9: vectors by other models go, since they may be of an older text.
 WITH made AS (
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::halfvec[], $8::text[])
         AS v (bucket, session_key, seq, project_id, user_key, embedding, content)
@@ -27,6 +32,9 @@ WITH made AS (
     JOIN messages AS m ON m.bucket = v.bucket AND m.session_key = v.session_key AND m.seq = v.seq
         AND m.content = v.content
     FOR KEY SHARE OF m
+), outdated AS (
+    DELETE FROM message_embeddings AS o USING present AS p
+    WHERE $9::boolean AND o.bucket = p.bucket AND o.session_key = p.session_key AND o.seq = p.seq AND o.model <> $7
 )
 INSERT INTO message_embeddings AS e (bucket, session_key, seq, model, project_id, user_key, embedding)
 SELECT bucket, session_key, seq, $7, project_id, user_key, embedding FROM present
@@ -76,8 +84,8 @@ SELECT NOT EXISTS (
             AND m.uuid = ANY (j.items))
 ) AS complete
 
--- name: retire_active
-UPDATE embedding_models SET state = 'retired', changed_at = now() WHERE state = 'active' AND id <> $1
+-- name: retire_others
+UPDATE embedding_models SET state = 'retired', changed_at = now() WHERE state <> 'retired' AND id <> $1
 
 -- name: activate
 UPDATE embedding_models SET state = 'active' WHERE id = $1

@@ -57,9 +57,9 @@ WHERE project_id = $1 AND failed_at IS NOT NULL
 RETURNING id
 
 -- name: pending
--- Whether any of these items still waits for a job of this kind.
+-- Whether any of these items still waits for a job of this kind, be it for somebody to look at it.
 SELECT EXISTS (
-    SELECT FROM jobs WHERE bucket = $1 AND about = $2 AND kind = $3 AND failed_at IS NULL AND items && $4::uuid[]
+    SELECT FROM jobs WHERE bucket = $1 AND about = $2 AND kind = $3 AND items && $4::uuid[]
 ) AS pending
 
 -- name: overview
