@@ -82,7 +82,7 @@ async def flushing() -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture
-async def wire(flushing: str, tmp_path: Path) -> AsyncIterator[tuple[Wire, str]]:
+async def wire(flushing: str) -> AsyncIterator[tuple[Wire, str]]:
     """What counts, and the DSN that leads through it."""
     where = parse_qs(urlsplit(flushing).query)
     name = f".s.PGSQL.{where['port'][0]}"
