@@ -14,7 +14,8 @@ from recollect.core.columns import Columns
 from recollect.core.postings import Postings
 
 USER_ROLES = frozenset({"user", "human"})
-GENERIC_ROLES = USER_ROLES | {"assistant", "ai", "system", "tool", "function", "agent", "bot", "model", "norole", ""}
+MODEL_ROLES = frozenset({"assistant", "ai", "system", "tool", "function", "agent", "bot", "model"})
+GENERIC_ROLES = USER_ROLES | MODEL_ROLES | {"norole", ""}
 """Roles that say what somebody does, not who they are."""
 
 NONE = -1
@@ -61,7 +62,7 @@ class Corpus:
             next=(np.int32, ()),
             created=(np.float64, ()),  # seconds since 1970, UTC
             words=(np.int32, ()),
-            by_user=(np.bool_, ()),  # of an assistant's user, whose role is no name
+            by_person=(np.bool_, ()),
             question=(np.bool_, ()),
             timed=(np.bool_, ()),
             alive=(np.bool_, ()),
@@ -122,7 +123,7 @@ class Corpus:
             next=[NONE] * len(entries),
             created=[entry.created for entry in entries],
             words=[max(1, len(words)) for words in found],
-            by_user=[entry.role.lower() in USER_ROLES for entry in entries],
+            by_person=[entry.role.lower() not in MODEL_ROLES for entry in entries],
             question=[text.is_question(entry.content) for entry in entries],
             timed=[text.tells_time(entry.content, words) for entry, words in zip(entries, found, strict=True)],
             alive=[True] * len(entries),

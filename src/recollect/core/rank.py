@@ -34,7 +34,7 @@ WEIGHTS = {
     "meaning": 1.0,  # cosine of the question and the message
     "words": 0.27,  # BM25 of the message
     "phrase": 0.28,  # share of the question's pairs of adjacent words that stand side by side in the message
-    "user": 0.26,  # a user, not the model, is the source of what is asked later
+    "person": 0.26,  # a person said it, not a model: what is asked later is mostly what they told
     "speaker": 0.14,  # the one person named said it; others did not. Soft: a question may name the wrong one
     "date": 0.55,  # near to a date that the question names
     "window": 0.32,  # BM25 of the message with its neighbours: the subject is often named only once
@@ -44,7 +44,8 @@ WEIGHTS = {
     "time": 0.085,  # it holds a number or a word of time: facts do
     "when": 0.2,  # it does, and that is what the question is after
 }
-"""Of a message in a chat. Fitted to marked questions over chats of both shapes, in units of a cosine. From `window` on, times _shortness."""
+"""Of a message in a chat, in units of a cosine; from `window` on, times _shortness. Fitted to questions with marked
+answers over chats between two people and between a user and a model."""
 
 DOCUMENT_WEIGHTS = {"meaning": 1.0, "words": 0.27, "phrase": 0.28}
 """Of a document, which stands alone."""
@@ -150,7 +151,7 @@ def _candidates(
     if len(rows) <= CANDIDATES:
         return rows
     meaning, date = weights.get("meaning", 0.0), weights.get("date", 0.0)
-    rough = weights.get("words", 0.0) * lexical[rows] + weights.get("user", 0.0) * corpus.rows["by_user"][rows]
+    rough = weights.get("words", 0.0) * lexical[rows] + weights.get("person", 0.0) * corpus.rows["by_person"][rows]
     rough += weights.get("speaker", 0.0) * _speaker(corpus, query, rows)
     if date and (query.dates or query.spans):
         rough += date * nearness(corpus.rows["created"][rows], query.dates, query.spans)
@@ -230,7 +231,7 @@ def _features(
         "meaning": cosine,
         "words": lexical[rows],
         "phrase": corpus.postings.pairs(rows, pairs),
-        "user": corpus.rows["by_user"][rows],
+        "person": corpus.rows["by_person"][rows],
         "speaker": _speaker(corpus, query, rows),
         "date": nearness(corpus.rows["created"][rows], query.dates, query.spans),
         "window": short * _bm25_of_windows(corpus, words, window, known),
