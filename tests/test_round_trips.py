@@ -17,6 +17,7 @@ import pytest_asyncio
 from conftest import POSTGRES
 
 from recollect.core.embeddings import Models
+from recollect.core.recall import Recall
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.settings import Settings
@@ -100,7 +101,7 @@ async def client(wire: tuple[Wire, str], settings: Settings) -> AsyncIterator[tu
     store = Store(database)
     app = App(settings, starting=lambda: "")
     models = Models(store, settings)
-    app.services = Services(settings, store, app.metrics, models, wake=lambda _: None, readiness=lambda: "")
+    app.services = Services(settings, store, app.metrics, models, Recall(store, models, "english"), wake=lambda _: None, readiness=lambda: "")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1/") as client:
         yield client, store
     await database.close()

@@ -58,6 +58,9 @@ SELECT bucket, key, 1, project_id, new_key(bucket), 'english', now(), now(), 'us
 INSERT INTO summaries (bucket, session_key, seq, project_id, uuid, recent_message_uuid, content, created_at)
 SELECT bucket, session_key, seq, project_id, new_key(bucket), uuid, 'hello', now() FROM messages;
 
+INSERT INTO message_embeddings (bucket, session_key, seq, model, project_id, embedding)
+SELECT bucket, session_key, seq, 1, project_id, '[1,0]' FROM messages;
+
 INSERT INTO jobs (bucket, id, project_id, kind, about, run_at, created_at)
 SELECT bucket, new_key(bucket), project_id, 'embed', key, now() + id * interval '1 s', now() FROM sessions;
 """

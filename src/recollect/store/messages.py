@@ -41,10 +41,8 @@ async def add(
         bucket = bucket_of(project, session_id)
         target = place or Place(bucket, new_key(bucket))
         name = None if place else session_id
-        row = await store.database.row(
-            "messages.add", *target, project, name, datetime.now(UTC), *batch, jobs, language
-        )
-        if row is not None:
+        row = await store.adds.run(*target, project, name, datetime.now(UTC), *batch, jobs, language)
+        if row["key"] is not None:
             store.directory.remember(project, session_id, target)
             return target
         place = await store.directory.look_up(project, session_id)

@@ -4,7 +4,7 @@
 -- enqueued, each for at most 64 messages.
 -- A message whose uuid the session already has is updated in its place, which is noted for those who hold a copy, and
 -- its vectors go; a deleted one's uuid starts anew.
--- No row in `session` means that the place was wrong, or the new name is taken: look the name up.
+-- Always one row; a NULL key means that the place was wrong, or the new name is taken: look the name up.
 WITH named AS (
     INSERT INTO session_names (name_bucket, project_id, name, bucket, session_key)
     SELECT $1, $3, $4, $1, $2 WHERE $4::text IS NOT NULL
@@ -49,7 +49,7 @@ WITH named AS (
     SELECT s.bucket, new_key(s.bucket), $3, kind, s.key, ($6::uuid[])[first : first + 63], now(), now()
     FROM session AS s, unnest($12::text[]) AS kind, generate_series(1, cardinality($6::uuid[]), 64) AS first
 )
-SELECT key FROM session
+SELECT (SELECT key FROM session) AS key
 
 -- name: memory
 -- The newest summary and the messages after its point, at most $4 of the newest, or the last $3 whatever the summary.
