@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from recollect.settings import load
 HERE = Path(__file__).parent
 PYTHON = HERE.parents[1] / ".venv-published" / "bin" / "python"
 AREAS = ["connecting", "sessions", "memory", "messages", "users", "listing"]
+EMBEDDED = ["searching", "documents"]
 SECRET = "shared with the original server"
 
 
@@ -28,6 +30,19 @@ async def test_python_client(url: str, area: str, mode: str) -> None:
 async def test_javascript_client(url: str, area: str) -> None:
     """All calls of @getzep/zep-js 0.10.0 do what its users expect, and warn of nothing."""
     await run_javascript(area, URL=url)
+
+
+@pytest.mark.parametrize("area", [*EMBEDDED, "langchain_classes"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
+async def test_python_client_finds(working_url: str, area: str, mode: str) -> None:
+    """Searches and documents of zep-python 1.5.0, and LangChain's classes upon it, do what their users expect."""
+    await run_python(area, URL=working_url, MODE=mode)
+
+
+@pytest.mark.parametrize("area", EMBEDDED)
+async def test_javascript_client_finds(working_url: str, area: str) -> None:
+    """Searches and documents of @getzep/zep-js 0.10.0 do what its users expect."""
+    await run_javascript(area, URL=working_url)
 
 
 @pytest.mark.parametrize("settings", [load({}, None, {"auth_required": True, "auth_secret": SECRET})], ids=["auth"])
@@ -46,15 +61,18 @@ async def test_javascript_client_with_tokens(url: str) -> None:
 async def run_python(area: str, **environ: str) -> None:
     assert PYTHON.exists(), "run `make setup-clients`: the client's environment is missing"
     arguments = ("-W", "error", "-W", "ignore::DeprecationWarning", "-m", "unittest", area)
-    await _run(HERE / "python", str(PYTHON), *arguments, environ=environ)
+    assert re.search(r"^Ran [1-9]", await _run(HERE / "python", str(PYTHON), *arguments, environ=environ), re.MULTILINE)
 
 
 async def run_javascript(area: str, **environ: str) -> None:
     assert (HERE / "javascript/node_modules").exists(), "run `make setup-clients`: the client is not installed"
-    await _run(HERE / "javascript", "node", f"{area}.mjs", environ=environ)
+    assert re.search(
+        r"^# tests [1-9]", await _run(HERE / "javascript", "node", f"{area}.mjs", environ=environ), re.MULTILINE
+    )
 
 
-async def _run(folder: Path, *command: str, environ: dict[str, str]) -> None:
+async def _run(folder: Path, *command: str, environ: dict[str, str]) -> str:
+    """Run a program and return what it printed. Fails, with that, if the program fails."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
@@ -64,3 +82,4 @@ async def _run(folder: Path, *command: str, environ: dict[str, str]) -> None:
     )
     output, _ = await asyncio.wait_for(process.communicate(), timeout=60)
     assert process.returncode == 0, output.decode()
+    return output.decode()

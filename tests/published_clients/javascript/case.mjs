@@ -13,3 +13,11 @@ after(() => assert.deepEqual(warnings, []));
 
 export const connect = (url = address, token = key) => ZepClient.init(url, token);
 export const range = (length) => Array.from({ length }, (_, n) => n);
+
+export const until = async (holds) => {
+  const deadline = Date.now() + 60_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline);
+    await new Promise((resume) => setTimeout(resume, 50));
+  }
+};
