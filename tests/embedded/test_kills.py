@@ -137,7 +137,7 @@ async def test_postgres_killed_while_busy(data_dir: Path, pg_major: int) -> None
 
 
 async def test_killed_again_and_again(data_dir: Path, pg_major: int) -> None:
-    """Restarts come at growing intervals, and the server comes back every time."""
+    """However often it is killed, it comes back."""
     async with EmbeddedPostgres(data_dir, major=pg_major) as postgres:
         for _ in range(2):
             first = postgres.pid

@@ -37,6 +37,18 @@ async def test_long_log_of_a_stopped_server(data_dir: Path, pg_major: int) -> No
         assert (data_dir / "postgres.log").stat().st_size < LONGEST_LOG
 
 
+async def test_nowhere_to_set_it_aside(data_dir: Path, pg_major: int) -> None:
+    """A log that can't be kept is dropped, and PostgreSQL goes on being looked after."""
+    (data_dir / "postgres.log.1").mkdir()
+    async with EmbeddedPostgres(data_dir, major=pg_major) as postgres:
+        with (data_dir / "postgres.log").open("ab") as file:
+            file.write(b"a" * (LONGEST_LOG + 1))
+        await until(lambda: (data_dir / "postgres.log").stat().st_size < LONGEST_LOG)
+        first = postgres.pid
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: postgres.pid != first)
+
+
 async def test_no_word_of_a_user(data_dir: Path, pg_major: int) -> None:
     """Neither failing statements nor crashes in the middle of one put what a user wrote into the log."""
     async with EmbeddedPostgres(data_dir, major=pg_major, settings={"log_lock_waits": "on"}) as postgres:

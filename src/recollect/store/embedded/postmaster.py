@@ -79,7 +79,8 @@ def open_log(data_dir: Path) -> IO[bytes]:
 def trim_log(data_dir: Path) -> None:
     """Set a long log aside; PostgreSQL goes on appending to the emptied file."""
     path = data_dir / "postgres.log"
-    with suppress(FileNotFoundError):
-        if path.stat().st_size > LONGEST_LOG:
-            shutil.copyfile(path, path.with_name("postgres.log.1"))
-            os.truncate(path, 0)
+    if not path.exists() or path.stat().st_size <= LONGEST_LOG:
+        return
+    with suppress(OSError):  # a full disk has no place for the old lines, and all the more use for theirs
+        shutil.copyfile(path, path.with_name("postgres.log.1"))
+    os.truncate(path, 0)

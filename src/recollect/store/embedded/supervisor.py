@@ -29,8 +29,10 @@ REPORT = 10.0
 """Seconds between two words about a start that takes its time."""
 FAST = 60.0
 """Seconds for a fast shutdown before an immediate one."""
-STABLE = 30.0
-"""Seconds PostgreSQL must have run for a crash to be answered without delay; also the longest delay."""
+STABLE = 1.0
+"""Seconds PostgreSQL must have been ready for a crash to be answered without delay."""
+DELAYS = 0.5, 30.0
+"""Seconds before a restart: the first, doubled each time it was for nothing, and the longest."""
 WAITING = "waiting for the previous PostgreSQL to end"
 
 
@@ -179,7 +181,7 @@ class EmbeddedPostgres:
             assert self._process is not None
             status = await self._ended(self._process)
             lasted = time.monotonic() - self._since
-            delay = 0.0 if lasted > STABLE else min(STABLE, delay * 2 or 0.5)
+            delay = 0.0 if lasted > STABLE else _longer(delay)
             self._enter("restarting")
             log.error("PostgreSQL ended unexpectedly (status %d) and is restarted", status)
             await self._restart(delay)
@@ -192,7 +194,7 @@ class EmbeddedPostgres:
                 await self._start()
             except (Error, OSError) as error:
                 log.error("PostgreSQL could not be restarted: %s", error)  # noqa: TRY400 -- the text says it all
-                delay = min(STABLE, delay * 2 or 0.5)
+                delay = _longer(delay)
                 self._enter("restarting")
             else:
                 return
@@ -231,3 +233,8 @@ class EmbeddedPostgres:
                 log.warning("PostgreSQL did not stop within %d s and is stopped at once", FAST)
                 self._process.stop(now=True)
                 await cluster.finished(self._process)
+
+
+def _longer(delay: float) -> float:
+    first, longest = DELAYS
+    return min(longest, delay * 2 or first)
