@@ -159,6 +159,7 @@ async def served(app: App) -> AsyncIterator[str]:
     """Serve an application on a free port of 127.0.0.1."""
     web = Web(web_config(app.settings, app))
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         serving = asyncio.create_task(web.serve(sockets=[listener]))
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         web.should_exit = True

@@ -202,7 +202,9 @@ def web_config(settings: Settings, app: App) -> uvicorn.Config:
 async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        # Inherited by connections. asyncio, where uvloop is not, leaves it out for such sockets: +40 ms an answer.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         await asyncio.wait({backend}, timeout=1)  # another server on our folder is the better thing to report
         if backend.done():
@@ -214,6 +216,7 @@ async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.soc
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
             hint="Choose another port with --port, or 0 for any free one.",
         ) from error
+    return listener
 
 
 def _stop_on_signals(web: Web) -> None:
