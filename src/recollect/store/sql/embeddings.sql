@@ -31,7 +31,7 @@ WITH made AS (
     SELECT v.* FROM made AS v
     JOIN messages AS m ON m.bucket = v.bucket AND m.session_key = v.session_key AND m.seq = v.seq
         AND m.content = v.content
-    FOR KEY SHARE OF m
+    FOR SHARE OF m
 ), outdated AS (
     DELETE FROM message_embeddings AS o USING present AS p
     WHERE $9::boolean AND o.bucket = p.bucket AND o.session_key = p.session_key AND o.seq = p.seq AND o.model <> $7
