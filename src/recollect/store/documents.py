@@ -17,9 +17,10 @@ from recollect.models import Document, DocumentResult, Metadata
 from recollect.store import Store
 from recollect.store.collections import missing
 from recollect.store.database import Row
+from recollect.store.embeddings import BUCKETS_AT_ONCE
 from recollect.store.indexes import ROWS
 from recollect.store.jobs import Job
-from recollect.store.keys import bucket_of, new_key
+from recollect.store.keys import BUCKETS, bucket_of, new_key
 from recollect.store.vectors import vector, width_of
 
 WIDTH_MISMATCH = "embedding width mismatch. please ensure that the embeddings have the width of the collection"
@@ -186,6 +187,20 @@ async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArr
     """Store the vectors, shape (len(embedded), width), of documents that have not gone meanwhile."""
     *columns, _ = (list(column) for column in zip(*embedded, strict=True))
     await store.database.fetch("documents.put", *columns, [vector(row) for row in vectors], model)
+
+
+async def enqueue_missing(store: Store, model: int) -> int:
+    """Enqueue jobs for all documents to embed that have no vector of this model; return how many jobs that took."""
+    jobs = 0
+    for first in range(0, BUCKETS, BUCKETS_AT_ONCE):
+        rows = await store.database.fetch("documents.enqueue_missing", model, first, first + BUCKETS_AT_ONCE - 1)
+        jobs += len(rows)
+    return jobs
+
+
+async def drop_retired(store: Store, limit: int) -> int:
+    """Remove a batch of vectors of models that search no longer uses; return how many."""
+    return len(await store.database.fetch("documents.drop_retired", limit))
 
 
 async def _fetch(store: Store, statement: str, project: str, collection: str, *arguments: object) -> list[Row]:

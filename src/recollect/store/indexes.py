@@ -34,9 +34,9 @@ async def request(store: Store, project: str, name: str) -> bool:
     return await store.database.row("indexes.request", bucket_of(project, name), project, name) is not None
 
 
-async def build(store: Store, bucket: int, key: UUID) -> None:
-    """Index the vectors a collection is searched by, if it is large; drop its other indexes."""
-    wanted = await store.database.row("indexes.wanted", bucket, key, ROWS)
+async def build(store: Store, bucket: int, key: UUID, *, above: int = ROWS) -> None:
+    """Index the vectors a collection is searched by, if there are more than so many; drop its other indexes."""
+    wanted = await store.database.row("indexes.wanted", bucket, key, above)
     if wanted is None:
         await drop(store, key)
         return
