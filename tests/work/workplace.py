@@ -25,6 +25,7 @@ from recollect.work.metrics import WorkMetrics
 from recollect.work.worker import Kind, Worker
 
 WIDTH = 8
+PYTHON = sys.executable
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("RECOLLECT_", "ZEP_"))}
 
 
@@ -40,13 +41,24 @@ async def working(
 ) -> AsyncIterator[App]:
     """Run the application's services with a worker whose kinds may be changed."""
     async with idle(store, settings) as app:
-        services = app.services
-        assert services is not None
-        made = kinds(store, services.models, WorkMetrics(app.metrics.registry))
-        worker = Worker(store, [change(kind) for kind in made], lanes=lanes)
-        app.services = msgspec.structs.replace(services, wake=worker.wake)
+        worker = worker_of(app, lanes=lanes, change=change)
+        wake_by(app, worker.wake)
         async with running(worker.run()):
             yield app
+
+
+def worker_of(app: App, *, lanes: int = 1, change: Callable[[Kind], Kind] = lambda kind: kind) -> Worker:
+    """Return a worker beside an application."""
+    services = app.services
+    assert services is not None
+    made = kinds(services.store, services.models, WorkMetrics(app.metrics.registry))
+    return Worker(services.store, [change(kind) for kind in made], lanes=lanes)
+
+
+def wake_by(app: App, wake: Callable[[str], None]) -> None:
+    """Let an application tell of its jobs in another way."""
+    assert app.services is not None
+    app.services = msgspec.structs.replace(app.services, wake=wake)
 
 
 @contextlib.asynccontextmanager
@@ -142,7 +154,7 @@ async def orphans(store: Store) -> int:
 async def process(*argv: str | Path, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a Python process with settings of its own; ask it to stop in the end, if it still runs."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable,
+        PYTHON,
         *map(str, argv),
         env=ENVIRON | environ,
         stdout=asyncio.subprocess.DEVNULL,
