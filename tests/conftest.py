@@ -8,7 +8,7 @@ import itertools
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import asyncpg
@@ -32,6 +32,12 @@ from recollect.work.worker import Worker
 
 POSTGRES = int(os.environ.get("RECOLLECT_TEST_PG", "18"))
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def major() -> int:
+    """The version of PostgreSQL that the tests run on."""
+    return POSTGRES
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -80,21 +86,31 @@ def settings() -> Settings:
     return load({}, None, {"purge_every": 0})
 
 
-@pytest_asyncio.fixture
-async def app(settings: Settings, store: Store) -> App:
+@pytest.fixture
+def new_app(settings: Settings) -> Callable[[Store], App]:
+    """Make an application on a store, without a model and without workers."""
+
+    def make(store: Store) -> App:
+        app = App(settings, starting=lambda: "")
+        models = Models(store, settings)
+        app.services = Services(
+            settings,
+            store,
+            app.metrics,
+            models,
+            Recall(store, models, settings.language),
+            wake=lambda _: None,
+            readiness=lambda: "",
+        )
+        return app
+
+    return make
+
+
+@pytest.fixture
+def app(new_app: Callable[[Store], App], store: Store) -> App:
     """The application on a database of its own, without a model and without workers."""
-    app = App(settings, starting=lambda: "")
-    models = Models(store, settings)
-    app.services = Services(
-        settings,
-        store,
-        app.metrics,
-        models,
-        Recall(store, models, settings.language),
-        wake=lambda _: None,
-        readiness=lambda: "",
-    )
-    return app
+    return new_app(store)
 
 
 @pytest_asyncio.fixture

@@ -14,13 +14,8 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from conftest import POSTGRES
 
-from recollect.core.embeddings import Models
-from recollect.core.recall import Recall
 from recollect.http.app import App
-from recollect.http.services import Services
-from recollect.settings import Settings
 from recollect.store import Store
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres
@@ -32,11 +27,11 @@ SYNC, QUERY, FLUSH = b"S", b"Q", b"H"
 
 # Nobody but the client writes or flushes: what is counted is its own.
 QUIET = {"autovacuum": "off", "wal_writer_delay": "10s", "bgwriter_delay": "10s", "checkpoint_timeout": "1h"}
-FLUSHES = (
-    "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal' AND context = 'normal'"
-    if POSTGRES >= 18
-    else "SELECT wal_sync FROM pg_stat_wal"
-)
+FLUSHES = {
+    16: "SELECT wal_sync FROM pg_stat_wal",
+    18: "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal' AND context = 'normal'",
+}
+"""By PostgreSQL's version."""
 
 Operation = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
 
@@ -73,11 +68,11 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def flushing() -> AsyncIterator[str]:
+async def flushing(major: int) -> AsyncIterator[str]:
     """The DSN of a server that does flush, unlike the one of the other tests."""
     with tempfile.TemporaryDirectory(prefix="recollect-test-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        async with EmbeddedPostgres(Path(folder) / "data", major=POSTGRES, settings=QUIET) as server:
+        async with EmbeddedPostgres(Path(folder) / "data", major=major, settings=QUIET) as server:
             await migrate(server.dsn)
             yield server.dsn
 
@@ -95,23 +90,22 @@ async def wire(flushing: str) -> AsyncIterator[tuple[Wire, str]]:
 
 
 @pytest_asyncio.fixture
-async def client(wire: tuple[Wire, str], settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Store]]:
+async def client(
+    wire: tuple[Wire, str], new_app: Callable[[Store], App]
+) -> AsyncIterator[tuple[httpx.AsyncClient, Store]]:
     """A client of an application that has one connection, which goes through the wire."""
-    database = Database(wire[1], size=1)
-    store = Store(database)
-    app = App(settings, starting=lambda: "")
-    models = Models(store, settings)
-    app.services = Services(settings, store, app.metrics, models, Recall(store, models, "english"), wake=lambda _: None, readiness=lambda: "")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1/") as client:
+    store = Store(Database(wire[1], size=1))
+    transport = httpx.ASGITransport(new_app(store))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/") as client:
         yield client, store
-    await database.close()
+    await store.database.close()
 
 
 async def _flushes(store: Store, dsn: str) -> int:
     async with store.database.connection() as connection:  # keeps its own count for up to a second
         await connection.raw.execute("SELECT pg_stat_force_next_flush()")
     raw = await asyncpg.connect(dsn)
-    number = int(await raw.fetchval(FLUSHES))
+    number = int(await raw.fetchval(FLUSHES[raw.get_server_version().major]))
     await raw.close()
     return number
 
