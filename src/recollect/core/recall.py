@@ -75,6 +75,7 @@ class _Copy:
         self.made_for = made_for
         self.model = made_for[0]
         self.sessions: dict[UUID, SessionState] = {}
+        self.whole = True  # not so while it is brought up to date, nor after that was broken off
         self.lock = asyncio.Lock()
         self.used = time.monotonic()
 
@@ -82,10 +83,21 @@ class _Copy:
 class Recall:
     """Searches scopes (a user's sessions, or one session), holding copies of those searched lately."""
 
-    def __init__(self, store: Store, models: Models, language: str, *, most: int = MESSAGES_KEPT) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        language: str,
+        *,
+        most: int = MESSAGES_KEPT,
+        bytes_kept: int = BYTES_KEPT,
+        seconds_kept: float = SECONDS_KEPT,
+    ) -> None:
         self._store = store
         self._models = models
         self._most = most
+        self._bytes_kept = bytes_kept
+        self._seconds_kept = seconds_kept
         self._configuration = language
         self._language = language if _has_stemmer(language) else "simple"
         self._copies: OrderedDict[tuple[str, str, str], _Copy] = OrderedDict()
@@ -102,6 +114,8 @@ class Recall:
         else:
             copy = self._copy(scope_key, scope, model)
             async with copy.lock:
+                if not copy.whole:
+                    copy.corpus, copy.sessions = self._empty(scope, model), {}
                 await self._update(copy, scope)
                 allowed = await self._allowed(copy.corpus, scope, wanted)
                 chosen = await self._choose(copy.corpus, allowed, wanted, model)
@@ -124,20 +138,22 @@ class Recall:
 
     async def _update(self, copy: _Copy, scope: Scope) -> None:
         """Bring a copy up to date: drop what was deleted or rewritten, read what was added, fetch late vectors."""
-        known = _forget(copy, scope.sessions)
-        while known:
-            turns = await recall.turns_after(self._store, scope.bucket, known, copy.model)
+        copy.whole = False
+        unread = _forget(copy, scope.sessions)
+        while unread:
+            turns = await recall.turns_between(self._store, scope.bucket, unread, copy.model)
             if len(turns) > TURNS_IN_LOOP:
                 await asyncio.to_thread(_add, copy.corpus, turns)
             else:
                 _add(copy.corpus, turns)
             for turn in turns:
-                known[turn.session_key] = turn.seq
+                unread[turn.session_key] = (turn.seq, unread[turn.session_key][1])
             if len(turns) < recall.MESSAGES_AT_ONCE:
                 break
         for state in scope.sessions:
-            last = max(state.last_seq, known.get(state.key, 0))
-            copy.sessions[state.key] = state._replace(last_seq=last)
+            before = copy.sessions.get(state.key, state)  # may be the newer of the two: searches overtake each other
+            copy.sessions[state.key] = SessionState(state.key, state.session_id, *map(max, before[2:], state[2:]))
+        copy.whole = True
         await self._fetch_vectors(copy, scope.bucket)
 
     async def _fetch_vectors(self, copy: _Copy, bucket: int) -> None:
@@ -201,7 +217,7 @@ class Recall:
         now = time.monotonic()
         size = sum(copy.corpus.size for copy in self._copies.values())
         for key, copy in list(self._copies.items()):
-            if size <= BYTES_KEPT and now - copy.used < SECONDS_KEPT:
+            if size <= self._bytes_kept and now - copy.used < self._seconds_kept:
                 return
             size -= copy.corpus.size
             del self._copies[key]
@@ -236,8 +252,8 @@ async def _vector(question: str, kind: str, model: InUse | None) -> NDArray[np.f
         return None
 
 
-def _forget(copy: _Copy, sessions: list[SessionState]) -> dict[UUID, int]:
-    """Drop what is no longer true of a copy; return after which seq to read each session that has more."""
+def _forget(copy: _Copy, sessions: list[SessionState]) -> dict[UUID, tuple[int, int]]:
+    """Drop what is no longer true of a copy; return after and up to which seq to read each session that has more."""
     corpus = copy.corpus
     living = {state.key for state in sessions}
     gone = [key for key in copy.sessions if key not in living]
@@ -253,7 +269,7 @@ def _forget(copy: _Copy, sessions: list[SessionState]) -> dict[UUID, int]:
                 rows = corpus.rows_of([state.key])
                 corpus.remove(rows[corpus.rows["seq"][rows] <= state.cleared_seq])
         if state.last_seq > after:
-            unread[state.key] = after
+            unread[state.key] = (after, state.last_seq)
     if gone:
         corpus.remove(corpus.rows_of(gone))
         for key in gone:

@@ -69,10 +69,11 @@ async def session_scope(store: Store, project: str, session_id: str) -> Scope | 
     return await store.directory.at(project, session_id, run)
 
 
-async def turns_after(store: Store, bucket: int, known: Mapping[UUID, int], model: int) -> list[Turn]:
-    """Return up to MESSAGES_AT_ONCE messages beyond the seq known of each session, by session and seq."""
+async def turns_between(store: Store, bucket: int, unread: Mapping[UUID, tuple[int, int]], model: int) -> list[Turn]:
+    """Return up to MESSAGES_AT_ONCE messages after one seq of each session and up to another, by session and seq."""
+    after, last = zip(*unread.values(), strict=True)
     rows = await store.database.fetch(
-        "recall.messages_after", bucket, list(known), list(known.values()), model, MESSAGES_AT_ONCE
+        "recall.messages_between", bucket, list(unread), after, last, model, MESSAGES_AT_ONCE
     )
     return [Turn(*row) for row in rows]
 

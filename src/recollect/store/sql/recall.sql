@@ -17,15 +17,17 @@ LEFT JOIN users AS u ON u.bucket = s.bucket AND u.key = s.user_key
 LEFT JOIN session_rewrites AS r ON r.bucket = s.bucket AND r.session_key = s.key
 WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 
--- name: messages_after
--- The messages of some sessions after the last one known of each, oldest first, with their vectors as far as made.
+-- name: messages_between
+-- The messages of some sessions after the last one read of each, oldest first, with their vectors as far as made. Not
+-- beyond the last one that the reader was told of: of what came since, some may be rewritten, which it was not told.
 SELECT m.session_key, m.seq, m.role, m.metadata ->> 'name' AS name,
     extract(epoch FROM m.created_at)::float8 AS created_at, left(m.content, 65536) AS content, e.embedding
-FROM unnest($2::uuid[], $3::bigint[]) AS known (session_key, seq)
-JOIN messages AS m ON m.bucket = $1 AND m.session_key = known.session_key AND m.seq > known.seq
+FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS unread (session_key, after, last)
+JOIN messages AS m
+    ON m.bucket = $1 AND m.session_key = unread.session_key AND m.seq > unread.after AND m.seq <= unread.last
 LEFT JOIN message_embeddings AS e
-    ON e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $4
-ORDER BY m.session_key, m.seq LIMIT $5
+    ON e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $5
+ORDER BY m.session_key, m.seq LIMIT $6
 
 -- name: vectors
 -- The vectors of some messages, as far as they have been made by now.
