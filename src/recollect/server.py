@@ -19,13 +19,13 @@ from recollect.errors import DatabaseUnavailable, ModelUnavailable, StartupError
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.settings import Settings
-from recollect.store import Store, embeddings
+from recollect.store import Store, documents, embeddings
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
-from recollect.work.models import follow_models, switch
+from recollect.work.models import REEMBED, follow_models, switch
 from recollect.work.purge import purge_regularly
 from recollect.work.wake import Announcer, wake_on_announcement
 from recollect.work.worker import Worker
@@ -114,15 +114,16 @@ async def work(settings: Settings, dsn: str) -> None:
 async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], None]) -> None:
     """Embed what has no vector of the configured model and let that model take over.
 
-    Calls `report` with the messages embedded so far and in all. Raises ModelUnavailable when there is no model.
+    Calls `report` with the texts embedded so far and in all. Raises ModelUnavailable when there is no model.
     """
     async with _workshop(settings, dsn) as (store, models):
         target = models.filling or models.active
         if models.configured is None or target is None:
             raise ModelUnavailable("There is no embedding model to embed with.", hint="Run `recollect doctor`.")
         handlers = kinds(store, models, WorkMetrics(CollectorRegistry()))
-        worker = Worker(store, [kind for kind in handlers if kind.name == "reembed"])
+        worker = Worker(store, [kind for kind in handlers if kind.name in REEMBED])
         await embeddings.enqueue_missing(store, target.id)
+        await documents.enqueue_missing(store, target.id)
         working = asyncio.create_task(worker.run())
         try:
             while not (await switch(store, models) and await embeddings.complete(store, target.id)):

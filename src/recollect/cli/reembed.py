@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @DATA_DIR
 @CONFIG
 def reembed(config: Path | None, **overrides: str | None) -> None:
-    """Give every message a vector of the configured model; a new model takes over when none is missing.
+    """Give every message and document a vector of the configured model; a new model takes over when none is missing.
 
     May be interrupted and run again, and may run beside the server, which goes on searching meanwhile.
     """
@@ -31,13 +31,13 @@ def reembed(config: Path | None, **overrides: str | None) -> None:
     logs.configure(settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        task = progress.add_task("messages", total=None)
+        task = progress.add_task("texts", total=None)
 
-        def report(embedded: int, messages: int) -> None:
-            progress.update(task, completed=embedded, total=messages)
+        def report(embedded: int, texts: int) -> None:
+            progress.update(task, completed=embedded, total=texts)
 
         asyncio.run(run(settings, report))
-    click.echo("Every message has its vector.")
+    click.echo("Every message and document has its vector.")
 
 
 async def run(settings: Settings, report: Callable[[int, int], None]) -> None:

@@ -7,11 +7,13 @@ import logging
 
 from recollect.core.embeddings import Models
 from recollect.errors import Error
-from recollect.store import Store, embeddings, jobs
+from recollect.store import Store, documents, embeddings, jobs
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+REEMBED = ("reembed", "reembed_documents")
+"""The kinds of jobs that fill a new model."""
 
 
 async def follow_models(store: Store, models: Models) -> None:
@@ -34,9 +36,9 @@ async def switch(store: Store, models: Models) -> bool:
     filling = models.filling
     if filling is None:
         return True
-    if any(kind.waiting for kind in await jobs.overview(store) if kind.kind == "reembed"):
+    if any(kind.waiting for kind in await jobs.overview(store) if kind.kind in REEMBED):
         return False
-    enqueued = await embeddings.enqueue_missing(store, filling.id)
+    enqueued = await embeddings.enqueue_missing(store, filling.id) + await documents.enqueue_missing(store, filling.id)
     if enqueued:
         log.info("embedding anew", extra={"model": filling.embedder.model.name, "jobs": enqueued})
         return False

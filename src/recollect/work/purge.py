@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from recollect.errors import Error
-from recollect.store import Store, embeddings, sessions
+from recollect.store import Store, documents, embeddings, sessions
 
 BATCH = 1000
 
@@ -18,8 +18,9 @@ async def purge_regularly(store: Store, seconds: float) -> None:
     while True:
         try:
             gone, cleared = await sessions.purge(store)
-            while await embeddings.drop_retired(store, BATCH) == BATCH:
-                pass
+            for drop_retired in (embeddings.drop_retired, documents.drop_retired):
+                while await drop_retired(store, BATCH) == BATCH:
+                    pass
         except Error as error:
             log.warning("purge failed", extra={"reason": error.message})
         else:

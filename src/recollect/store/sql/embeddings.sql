@@ -63,14 +63,26 @@ FROM missing GROUP BY bucket, session_key, part
 RETURNING id
 
 -- name: progress
-SELECT count(e.seq) AS embedded, count(*) AS messages
-FROM messages AS m
-JOIN sessions AS s ON s.bucket = m.bucket AND s.key = m.session_key AND s.deleted_at IS NULL AND m.seq > s.cleared_seq
-LEFT JOIN message_embeddings AS e
-    ON e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1
+-- How many of the live messages, and of the documents of automatic collections, have a vector of a model.
+SELECT sum(embedded)::bigint AS embedded, sum(texts)::bigint AS texts FROM (
+    SELECT count(e.seq) AS embedded, count(*) AS texts
+    FROM messages AS m
+    JOIN sessions AS s
+        ON s.bucket = m.bucket AND s.key = m.session_key AND s.deleted_at IS NULL AND m.seq > s.cleared_seq
+    LEFT JOIN message_embeddings AS e
+        ON e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1
+    UNION ALL
+    SELECT count(e.uuid), count(*)
+    FROM collections AS c
+    JOIN documents AS d ON d.bucket = c.bucket AND d.collection_key = c.key
+    LEFT JOIN document_embeddings AS e
+        ON e.bucket = d.bucket AND e.collection_key = d.collection_key AND e.uuid = d.uuid AND e.model = $1
+    WHERE c.is_auto_embedded
+) AS counted
 
 -- name: complete
--- Whether a model has a vector of every live message that no job is going to embed.
+-- Whether a model has a vector of every live message, and of every document of an automatic collection, that no job is
+-- going to embed.
 SELECT NOT EXISTS (
     SELECT FROM messages AS m
     JOIN sessions AS s
@@ -82,6 +94,16 @@ SELECT NOT EXISTS (
         SELECT FROM jobs AS j
         WHERE j.bucket = m.bucket AND j.about = m.session_key AND j.kind IN ('embed', 'reembed')
             AND m.uuid = ANY (j.items))
+) AND NOT EXISTS (
+    SELECT FROM collections AS c
+    JOIN documents AS d ON d.bucket = c.bucket AND d.collection_key = c.key
+    WHERE c.is_auto_embedded AND NOT EXISTS (
+        SELECT FROM document_embeddings AS e
+        WHERE e.bucket = d.bucket AND e.collection_key = d.collection_key AND e.uuid = d.uuid AND e.model = $1)
+    AND NOT EXISTS (
+        SELECT FROM jobs AS j
+        WHERE j.bucket = d.bucket AND j.about = d.collection_key
+            AND j.kind IN ('embed_documents', 'reembed_documents') AND d.uuid = ANY (j.items))
 ) AS complete
 
 -- name: retire_others
