@@ -107,13 +107,14 @@ def _structs(part: object) -> Iterator[type[msgspec.Struct]]:
 
 
 def _as_answered(schema: dict[str, Any], struct: type[msgspec.Struct]) -> None:
-    """Say which fields are always there: msgspec leaves out none, or those that equal their default."""
+    """Say which fields are always there: msgspec leaves out what is unset or, if told so, equals its default."""
     for property_ in schema["properties"].values():
         property_.pop("default", None)
     schema["required"] = [
         field.encode_name
         for field in msgspec.structs.fields(struct)
-        if field.default is msgspec.NODEFAULT or not struct.__struct_config__.omit_defaults
+        if field.default is msgspec.NODEFAULT
+        or not (struct.__struct_config__.omit_defaults or field.default is msgspec.UNSET)
     ]
 
 
@@ -162,17 +163,21 @@ def _answer(route: Route, schemas: _Schemas) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Done." if route.answer is str else "What was asked for."}
     answer["headers"] = EVERY_HEADER
     if route.answer is not None:
-        answer["content"] = {_media(route, kind): {"schema": schemas.of_given(kind)} for kind in _kinds(route.answer)}
+        content: dict[str, list[Any]] = {}
+        for kind in _kinds(route.answer):
+            media = route.media or ("text/plain" if kind is str else "application/json")
+            content.setdefault(media, []).append(schemas.of_given(kind))
+        answer["content"] = {media: {"schema": _either(choices)} for media, choices in content.items()}
     return answer
+
+
+def _either(choices: list[Any]) -> Any:
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
 
 def _kinds(answer: Any) -> tuple[Any, ...]:
     """Return what an answer may be: `str | Thing` is a text or a thing, as the request has it."""
     return answer.__args__ if isinstance(answer, UnionType) else (answer,)
-
-
-def _media(route: Route, kind: Any) -> str:
-    return route.media or ("text/plain" if kind is str else "application/json")
 
 
 def _other_answers(route: Route) -> dict[str, Any]:

@@ -124,7 +124,7 @@ ROUTES = [
         "/api/v1/sessions/{session_id}/search",
         search.session,
         body=search.SearchBody,
-        answer=list[SearchResult],
+        answer=list[RankedResult] | list[SearchResult],
         query=(
             Parameter("limit", int, "At most so many; 10 unless said otherwise."),
             Parameter("explain", bool, "Whether a hybrid search says what each feature contributed to the score."),
