@@ -1,10 +1,15 @@
-"""What most tests of the checklist begin with. Every answer is the parsed JSON of a call that went well."""
+"""What most tests of the checklist begin with; what answers is the parsed JSON of a call that went well."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import httpx
+
+from recollect.store import Store
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -47,6 +52,22 @@ async def memory(api: httpx.AsyncClient, session_id: str, **query: int) -> Any:
 async def ids(api: httpx.AsyncClient, path: str, **query: Any) -> list[str]:
     """List what a route lists, by names."""
     return [row.get("session_id") or row["user_id"] for row in _well(await api.get(path, params=query))]
+
+
+async def until(holds: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what others do in the background."""
+    async with asyncio.timeout(60):
+        while not await holds():  # noqa: ASYNC110 -- the others may be another process
+            await asyncio.sleep(0.02)
+
+
+async def sql(store: Store, statement: str, *arguments: Any) -> Any:
+    """Run a statement on a connection of its own and return its first value."""
+    connection = await asyncpg.connect(store.database.dsn)
+    try:
+        return await connection.fetchval(statement, *arguments)
+    finally:
+        await connection.close()
 
 
 def _well(answer: httpx.Response) -> Any:

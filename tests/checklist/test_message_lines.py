@@ -37,12 +37,12 @@ async def test_073_messages_of_an_unknown_session(api: httpx.AsyncClient) -> Non
     assert await page(api, "unknown") == await page(api, "empty") == ([], 0, 0)
 
 
-@pytest.mark.parametrize("query", ["limit=abc", "cursor=abc", "limit=abc&cursor=2", f"limit={10**30}"])
-async def test_074_pages_that_are_no_numbers(api: httpx.AsyncClient, query: str) -> None:
+async def test_074_pages_that_are_no_numbers(api: httpx.AsyncClient) -> None:
     """A limit or cursor that is no number stands for the first page of a hundred."""
     sent = [f"m{n}" for n in range(120)]
     await say(api, "one", *sent)
-    assert await page(api, "one", query) == (sent[:100], 120, 100)
+    for query in ("limit=abc", "cursor=abc", "limit=abc&cursor=2", f"limit={10**30}"):
+        assert await page(api, "one", query) == (sent[:100], 120, 100), query
 
 
 async def test_075_one_message(api: httpx.AsyncClient) -> None:

@@ -28,11 +28,11 @@ async def root(api: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
     yield api
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/HealthZ"])
-async def test_001_healthz_is_one_dot(root: httpx.AsyncClient, path: str) -> None:
+async def test_001_healthz_is_one_dot(root: httpx.AsyncClient) -> None:
     """The health of the process is answered with exactly one dot."""
-    answer = await root.get(path)
-    assert (answer.status_code, answer.text) == (200, ".")
+    for path in ("/healthz", "/HealthZ"):
+        answer = await root.get(path)
+        assert (answer.status_code, answer.text) == (200, ".")
 
 
 async def test_002_healthz_answers_head(root: httpx.AsyncClient) -> None:
@@ -54,15 +54,15 @@ async def test_004_every_answer_names_the_version(app: App, root: httpx.AsyncCli
         assert re.match(r"^\d+\.\d+\.\d+-", answer.headers["X-Zep-Version"])
 
 
-@pytest.mark.parametrize("path", ["sessions/", "/sessions", "//sessions//", "./sessions", "user/../sessions"])
-async def test_006_slashes_change_nothing(root: httpx.AsyncClient, path: str) -> None:
+async def test_006_slashes_change_nothing(root: httpx.AsyncClient) -> None:
     """A path with too many slashes or with dots is answered at once, not redirected."""
-    request = root.build_request("GET", "/")
-    request.url = request.url.copy_with(raw_path=f"/api/v1/{path}".encode())
-    assert (await root.send(request)).status_code == 200
-    request = root.build_request("POST", "/", json={"session_id": "one"})
-    request.url = request.url.copy_with(raw_path=f"/api/v1/{path}".encode())
-    assert (await root.send(request)).status_code == 201
+    for path in ("sessions/", "/sessions", "//sessions//", "./sessions", "user/../sessions"):
+        request = root.build_request("POST", "/", json={"session_id": path})
+        request.url = request.url.copy_with(raw_path=f"/api/v1/{path}".encode())
+        assert (await root.send(request)).status_code == 201
+        request = root.build_request("GET", "/")
+        request.url = request.url.copy_with(raw_path=f"/api/v1/{path}".encode())
+        assert (await root.send(request)).json()[-1]["session_id"] == path
 
 
 async def test_007_nothing_redirects(root: httpx.AsyncClient) -> None:
@@ -148,10 +148,10 @@ async def test_011_a_body_over_the_limit(api: httpx.AsyncClient, body: Any) -> N
     assert answer.text.startswith("request body too large")
 
 
-@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"session_id": 1}', '{"session_id": "a"} {}', "[]", "null"])
-async def test_012_malformed_bodies(api: httpx.AsyncClient, body: str) -> None:
+async def test_012_malformed_bodies(api: httpx.AsyncClient) -> None:
     """Whatever is not the JSON of a session is a bad request."""
-    assert (await api.post("sessions", content=body)).status_code == 400
+    for body in ("", "{", "nonsense", '{"session_id": 1}', '{"session_id": "a"} {}', "[]", "null"):
+        assert (await api.post("sessions", content=body)).status_code == 400, body
 
 
 async def test_013_errors_are_plain_text(api: httpx.AsyncClient) -> None:
