@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from recollect import __version__
 from recollect.errors import (
+    BadRequest,
     DatabaseUnavailable,
     Error,
     MethodNotAllowed,
@@ -95,19 +96,17 @@ class App:
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             raise TooLarge
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(body) > limit:
-                raise TooLarge
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the client left before the end of the body")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > limit:
                 raise TooLarge
+            more = message.get("more_body", False)
         return b"".join(parts)
 
     async def _answer(
