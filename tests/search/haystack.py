@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recollect.core.embeddings import InUse
+from recollect.core.recall import Wanted
 from recollect.store import Store, embeddings, messages, sessions, users
 from recollect.store.messages import NewMessage
+from recollect.store.search import Bounds
 from recollect.store.vectors import halfvec
 
 PROJECT = "default"
@@ -91,3 +93,7 @@ async def fill(store: Store, session_id: str, texts: Sequence[str], vectors: NDA
         await connection.raw.execute(
             "UPDATE sessions SET last_seq = $3 WHERE bucket = $1 AND key = $2", *place, len(texts)
         )
+
+
+def wanted(text: str, kind: str = "hybrid") -> Wanted:
+    return Wanted(text, kind, 1000, Bounds(None, None, None))
