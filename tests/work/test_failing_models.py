@@ -82,6 +82,16 @@ async def test_a_poisoned_message(store: Store, endpoint: fake.Endpoint, failure
         assert await found(api, "s1", "another one", limit=1) == ["another one"]
 
 
+async def test_a_poisoned_message_among_others_of_one_add(store: Store, endpoint: fake.Endpoint) -> None:
+    """Messages that were added together with one that the endpoint fails at are embedded all the same."""
+    endpoint.behave = poisoned(FAILURES["breaks"])
+    async with working(store, remote(endpoint.url), change=hasty) as app, client(app) as api:
+        await say(api, "s", ["poison" if place == 3 else f"fine {place}" for place in range(10)])
+        await until(lambda: _all_failed_or_done(store))
+        assert await number(store, "SELECT count(*) FROM message_embeddings") == 9
+        assert len((await api.get("jobs", params={"state": "failed"})).json()) == 1
+
+
 async def _all_failed_or_done(store: Store) -> bool:
     return await number(store, "SELECT count(*) FROM jobs WHERE failed_at IS NULL") == 0
 

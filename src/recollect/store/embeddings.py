@@ -57,14 +57,11 @@ async def texts(store: Store, jobs: Sequence[Job]) -> list[Text]:
     return [Text(*row) for row in await store.database.fetch("embeddings.texts", *columns)]
 
 
-async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArray[np.float32], *, alone: bool) -> None:
-    """Store the vectors, shape (len(embedded), width), of messages that have not changed or gone meanwhile.
-
-    With `alone`, what other models made of these messages goes.
-    """
+async def put(store: Store, model: int, embedded: Sequence[Text], vectors: NDArray[np.float32]) -> None:
+    """Store the vectors, shape (len(embedded), width), of messages that have not changed or gone meanwhile."""
     columns: list[list[Any]] = [list(column) for column in zip(*embedded, strict=True)]
     contents = columns.pop()
-    await store.database.fetch("embeddings.put", *columns, [halfvec(row) for row in vectors], model, contents, alone)
+    await store.database.fetch("embeddings.put", *columns, [halfvec(row) for row in vectors], model, contents)
 
 
 async def enqueue_missing(store: Store, model: int) -> int:

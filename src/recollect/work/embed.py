@@ -1,50 +1,75 @@
-"""Jobs of kind `embed` and `reembed`: vectors for messages."""
+"""Jobs that make vectors: `embed` and `reembed` for messages, `embed_documents` and `reembed_documents`."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recollect.core.embeddings import InUse, Models
 from recollect.errors import ModelUnavailable
-from recollect.store import Store, embeddings
+from recollect.store import Store
 from recollect.store.jobs import Job
 from recollect.work.metrics import WorkMetrics
 
 log = logging.getLogger(__name__)
 
 
-async def embed_messages(store: Store, models: Models, metrics: WorkMetrics, jobs: list[Job]) -> None:
-    """Make the vectors of the messages that still live, with every model in use. Raises ModelUnavailable."""
+class Text(Protocol):
+    """What can be embedded."""
+
+    @property
+    def content(self) -> str:
+        """The text itself."""
+        ...
+
+
+T = TypeVar("T", bound=Text)
+
+
+class Source(NamedTuple, Generic[T]):
+    """Where texts come from and vectors go: messages or documents."""
+
+    texts: Callable[[Store, Sequence[Job]], Awaitable[list[T]]]
+    """Those the jobs name, as far as they still live."""
+    put: Callable[[Store, int, Sequence[T], NDArray[np.float32]], Awaitable[None]]
+
+
+async def embed(source: Source[T], store: Store, models: Models, metrics: WorkMetrics, jobs: list[Job]) -> None:
+    """Make vectors with every model in use. Raises ModelUnavailable."""
     await models.refresh()
     before = None
     while before != (active := _active(models)).id:  # search may move on to another model meanwhile
         before = active.id
-        texts = await embeddings.texts(store, jobs)
-        await _embed(store, active, metrics, texts, alone=True)
+        texts = await source.texts(store, jobs)
+        await _make(source, store, active, metrics, texts, jobs)
         if models.filling is not None:
             try:
-                await _embed(store, models.filling, metrics, texts, alone=False)
+                await _make(source, store, models.filling, metrics, texts, jobs)
             except ModelUnavailable as error:  # what it lacks is enqueued anew; search does not wait for it
                 log.warning("new model away", extra={"reason": error.message})
         await models.refresh()
 
 
-async def reembed_messages(store: Store, models: Models, metrics: WorkMetrics, jobs: list[Job]) -> None:
-    """Make the vectors of the model that is going to take over, or that took over meanwhile."""
+async def reembed(source: Source[T], store: Store, models: Models, metrics: WorkMetrics, jobs: list[Job]) -> None:
+    """Make vectors with the model that is going to take over, or that took over meanwhile. Raises ModelUnavailable."""
     await models.refresh()
     model = models.filling or _active(models)
-    await _embed(store, model, metrics, await embeddings.texts(store, jobs), alone=False)
+    await _make(source, store, model, metrics, await source.texts(store, jobs), jobs)
 
 
 async def probe(models: Models) -> None:
     """Embed one word with the model that search reads. Raises ModelUnavailable."""
-    await _active(models).embedder.embed(["ping"])
+    await _ping(_active(models))
 
 
 async def probe_filling(models: Models) -> None:
     """Embed one word with the model that is going to take over. Raises ModelUnavailable."""
-    await (models.filling or _active(models)).embedder.embed(["ping"])
+    await _ping(models.filling or _active(models))
 
 
 def _active(models: Models) -> InUse:
@@ -53,12 +78,29 @@ def _active(models: Models) -> InUse:
     return models.active
 
 
-async def _embed(
-    store: Store, model: InUse, metrics: WorkMetrics, texts: list[embeddings.Text], *, alone: bool
+async def _ping(model: InUse) -> None:
+    await model.embedder.embed(["ping"])
+
+
+async def _make(
+    source: Source[T], store: Store, model: InUse, metrics: WorkMetrics, texts: list[T], jobs: list[Job]
 ) -> None:
+    """Embed and store texts together; one by one, if they are of one job that failed before."""
     if not texts:
         return
-    started = time.perf_counter()
-    vectors = await model.embedder.embed([text.content for text in texts])
-    metrics.embedded(len(texts), time.perf_counter() - started)
-    await embeddings.put(store, model.id, texts, vectors, alone=alone)
+    together = len(jobs) > 1 or jobs[0].attempts == 1
+    failure = None
+    for part in [texts] if together else [[text] for text in texts]:
+        started = time.perf_counter()
+        try:
+            vectors = await model.embedder.embed([text.content for text in part])
+        except ModelUnavailable as error:
+            if together:
+                raise
+            await _ping(model)
+            failure = error
+        else:
+            metrics.embedded(len(part), time.perf_counter() - started)
+            await source.put(store, model.id, part, vectors)
+    if failure is not None:
+        raise failure

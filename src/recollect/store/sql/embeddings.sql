@@ -23,7 +23,7 @@ JOIN messages AS m ON m.bucket = n.bucket AND m.session_key = n.session_key AND 
 
 -- name: put
 -- Only for messages that still say what was embedded: the lock keeps an erasure and a change of the text apart.
--- $9: vectors by other models go, since they may be of an older text.
+-- With the vectors that search reads, those by other models go, since they may be of an older text.
 WITH made AS (
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::halfvec[], $8::text[])
         AS v (bucket, session_key, seq, project_id, user_key, embedding, content)
@@ -34,7 +34,8 @@ WITH made AS (
     FOR SHARE OF m
 ), outdated AS (
     DELETE FROM message_embeddings AS o USING present AS p
-    WHERE $9::boolean AND o.bucket = p.bucket AND o.session_key = p.session_key AND o.seq = p.seq AND o.model <> $7
+    WHERE o.bucket = p.bucket AND o.session_key = p.session_key AND o.seq = p.seq AND o.model <> $7
+        AND EXISTS (SELECT FROM embedding_models WHERE id = $7 AND state = 'active')
 )
 INSERT INTO message_embeddings AS e (bucket, session_key, seq, model, project_id, user_key, embedding)
 SELECT bucket, session_key, seq, $7, project_id, user_key, embedding FROM present
