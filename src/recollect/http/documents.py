@@ -79,7 +79,7 @@ async def add(request: Request) -> Response:
         embed=embed,
         language=settings.language,
     )
-    if embed:
+    if embed and not all(body.embedding for body in bodies):
         request.services.wake("embed_documents")
     return json(uuids)
 
