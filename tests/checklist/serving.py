@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-
-RECOLLECT = Path(sys.executable).with_name("recollect")
+from live import ENVIRON, RECOLLECT
 
 
 @contextlib.asynccontextmanager
@@ -23,7 +20,7 @@ async def started(folder: Path, **environ: str) -> AsyncIterator[httpx.AsyncClie
         RECOLLECT,
         "serve",
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "RECOLLECT_EMBEDDING_PROVIDER": "none", **environ},
+        env=ENVIRON | {"RECOLLECT_EMBEDDING_PROVIDER": "none"} | environ,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
@@ -45,5 +42,6 @@ async def started(folder: Path, **environ: str) -> AsyncIterator[httpx.AsyncClie
 
 def shown(folder: Path, **environ: str) -> str:
     """Return what `recollect config` prints."""
-    env = {"PATH": os.environ["PATH"], **environ}
-    return subprocess.run([RECOLLECT, "config"], cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [RECOLLECT, "config"], cwd=folder, env=ENVIRON | environ, capture_output=True, text=True, check=True
+    ).stdout

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
+from live import ENVIRON, RECOLLECT
 
 from recollect.settings import load
 
@@ -85,9 +84,9 @@ async def test_019_times_in_a_token_count(api: httpx.AsyncClient) -> None:
 async def test_020_tokens_of_the_command_line(api: httpx.AsyncClient, tmp_path: Path) -> None:
     """What `recollect token` prints, the server accepts."""
     printed = subprocess.run(
-        [Path(sys.executable).with_name("recollect"), "token"],
+        [RECOLLECT, "token"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "RECOLLECT_AUTH_SECRET": SECRET},
+        env=ENVIRON | {"RECOLLECT_AUTH_SECRET": SECRET},
         capture_output=True,
         text=True,
         check=True,
