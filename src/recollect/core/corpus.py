@@ -51,6 +51,8 @@ class Corpus:
         self.postings = Postings()
         self.speakers: dict[str, int] = {}
         """Number of each participant by lower-case name, "" for the user."""
+        self.spoken = Columns(size=(np.int64, ()))
+        """Of each participant: their living messages."""
         self.alive = 0
         self.width = width
         self.signs = [f"signs{i}" for i in range(-(-width // _BITS))]
@@ -177,10 +179,13 @@ class Corpus:
         return number
 
     def _speaker(self, entry: Entry) -> int:
-        name = (entry.name or entry.role).lower()
+        name = (entry.name.strip() or entry.role.strip() or "norole").lower()
         if name in self.user or name in USER_ROLES:
             name = ""
-        return self.speakers.setdefault(name, len(self.speakers))
+        number = self.speakers.setdefault(name, len(self.speakers))
+        if number == len(self.spoken):
+            self.spoken.extend(size=[0])
+        return number
 
     def _link(self, row: int) -> None:
         session = int(self.rows["session"][row])
@@ -194,6 +199,7 @@ class Corpus:
     def _count(self, rows: NDArray[np.int64], sign: int) -> None:
         """Add the rows to, or take them from, the sums that BM25 needs."""
         sessions = self.rows["session"][rows]
+        np.add.at(self.spoken["size"], self.rows["speaker"][rows], sign)
         np.add.at(self.sessions["size"], sessions, sign)
         np.add.at(self.sessions["stems"], sessions, sign * self.postings.lengths[rows].astype(np.int64))
         self.alive += sign * len(rows)

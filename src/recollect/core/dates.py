@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DAY = 86_400.0
+CALENDAR = (-62e9, 253e9)
+"""Seconds since 1970 between which Python knows years."""
 MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905 -- reads better
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905 -- likewise
 NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905 -- likewise
@@ -61,10 +63,12 @@ class Date(msgspec.Struct, frozen=True):
     def span(self, year: int) -> Span | None:
         """Return its extent in the given year; nothing if it has none, as 29 February mostly."""
         try:
-            start = datetime(year, self.month or 1, self.day or 1, tzinfo=UTC)
-            if self.day:
+            start = datetime(
+                year, 1 if self.month is None else self.month, 1 if self.day is None else self.day, tzinfo=UTC
+            )
+            if self.day is not None:
                 end = start + timedelta(1)
-            elif self.month:
+            elif self.month is not None:
                 end = start.replace(year=year + self.month // 12, month=self.month % 12 + 1)
             else:
                 end = start.replace(year=year + 1)
@@ -96,9 +100,9 @@ def nearness(times: NDArray[np.float64], dates: list[Date], spans: list[Span]) -
     near = np.zeros(len(times))
     if not len(times) or not (dates or spans):
         return near
-    first, last = (datetime.fromtimestamp(float(t), UTC).year for t in (times.min(), times.max()))
+    first, last = (datetime.fromtimestamp(float(t), UTC).year for t in np.clip([times.min(), times.max()], *CALENDAR))
     for date in dates:
-        years = [date.year] if date.year else range(first - 1, last + 2)
+        years = range(first - 1, last + 2) if date.year is None else [date.year]
         spans = [*spans, *(span for year in years if (span := date.span(year)))]
     for span in spans:
         gap = np.maximum(np.maximum(span.start - times, times - span.end), 0.0) / DAY

@@ -56,12 +56,13 @@ def read(question: str, corpus: Corpus, *, now: float) -> Query:
 
 def _without_names(question: str, corpus: Corpus) -> tuple[str, frozenset[int]]:
     named: set[int] = set()
-    bare = question
+    bare, lower = question, question.lower()
     for speaker, number in corpus.speakers.items():
+        if not corpus.spoken["size"][number]:
+            continue
         names = corpus.user if not speaker else () if speaker in GENERIC_ROLES else _aliases(speaker)
         for name in sorted(names, key=len, reverse=True):
-            pattern = _pattern(name)
-            if pattern.search(question):
+            if name in lower and (pattern := _pattern(name)).search(question):
                 named.add(number)
                 bare = pattern.sub(" ", bare)
     bare = " ".join(bare.split())
