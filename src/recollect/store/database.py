@@ -31,7 +31,13 @@ WAIT_SECONDS = 5.0
 RETRIES = 3
 """How often a statement that lost a deadlock is run again."""
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's last words came while the connection was idle
+    asyncpg.OperatorInterventionError,
+    OSError,
+)
 _FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
 
 
@@ -147,11 +153,11 @@ class Database:
         try:
             async with asyncio.timeout_at(deadline):
                 await waiter
-        except TimeoutError as error:
-            raise DatabaseUnavailable(f"All {self.size} database connections are busy.") from error
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             if waiter.done() and not waiter.cancelled():
                 self._wake()  # pass the turn on
+            if isinstance(error, TimeoutError):
+                raise DatabaseUnavailable(f"All {self.size} database connections are busy.") from error
             raise
 
     async def _connect(self) -> Connection:
@@ -208,6 +214,15 @@ async def connect(
         raise StartupError("The database's URL cannot be read.", hint="Check RECOLLECT_DATABASE_URL.") from error
     except (*LOST, TimeoutError, asyncpg.PostgresError) as error:
         raise _translated(error) from error
+    try:
+        await _set_types(raw)
+    except BaseException as error:
+        raw.terminate()
+        raise _translated(error) from error
+    return raw
+
+
+async def _set_types(raw: asyncpg.Connection[asyncpg.Record]) -> None:
     await raw.set_type_codec("timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time)
     await raw.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=_decode_json, format="binary")
     schema = await raw.fetchval(STATEMENTS["schema.of_vectors"])
@@ -217,7 +232,6 @@ async def connect(
             await raw.fetch(STATEMENTS["schema.set"], "search_path", f'recollect, public, "{quoted}"')
         for kind in ("vector", "halfvec"):  # travel as bytes: store/vectors.py makes and reads them
             await raw.set_type_codec(kind, schema=schema, encoder=bytes, decoder=bytes, format="binary")
-    return raw
 
 
 async def listen(dsn: str, channel: str, heard: Callable[[], None]) -> None:
@@ -228,6 +242,8 @@ async def listen(dsn: str, channel: str, heard: Callable[[], None]) -> None:
     try:
         await raw.add_listener(channel, lambda *_: heard())
         await broken.wait()
+    except LOST as error:
+        raise _translated(error) from error
     finally:
         raw.terminate()
 

@@ -32,11 +32,14 @@ SELECT key FROM users WHERE bucket = $1 AND project_id = $2 AND user_id = $3 FOR
 -- name: delete
 -- Second half, in the same transaction and with a snapshot of its own: the user, its sessions and their names go at
 -- once; one `erase` job per session removes what it held.
+-- Sessions are locked in the order of their keys, as by everybody who locks several.
 WITH gone_user AS (
     DELETE FROM users WHERE bucket = $1 AND key = $2
+), locked AS (
+    SELECT bucket, key FROM sessions WHERE bucket = $1 AND user_key = $2 ORDER BY key FOR UPDATE
 ), gone AS (
-    DELETE FROM sessions WHERE bucket = $1 AND user_key = $2
-    RETURNING bucket, key, project_id, session_id, name_bucket
+    DELETE FROM sessions AS s USING locked AS l WHERE s.bucket = l.bucket AND s.key = l.key
+    RETURNING s.bucket, s.key, s.project_id, s.session_id, s.name_bucket
 ), unnamed AS (
     DELETE FROM session_names AS n USING gone AS g
     WHERE n.name_bucket = g.name_bucket AND n.project_id = g.project_id AND n.name = g.session_id
