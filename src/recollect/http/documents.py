@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recollect.core import filters, mmr
+from recollect.core.blend import blend
+from recollect.core.recall import DRAWN, MOST_WORDS
+from recollect.core.text import words
 from recollect.errors import BadRequest
 from recollect.http.collections import invalid, name_of
 from recollect.http.request import OK, Request, Response, json
@@ -23,8 +26,8 @@ LONGEST_NEW_ID = 100
 LONGEST_CHANGED_ID = 40
 DEFAULT_LIMIT = 20
 MOST = 2**31 - 1
-MOST_DIVERSE = 1000
-"""Choosing diverse results compares each with all others."""
+MOST_COMPARED = 1000
+"""Results of a search that compares candidates with each other, for diversity or by how telling their words are."""
 
 
 class DocumentBody(msgspec.Struct):
@@ -57,7 +60,10 @@ class Wanted(msgspec.Struct):
 
 
 class DocumentSearch(msgspec.Struct):
-    """What to look for: a text or a vector, and a filter on metadata."""
+    """What to look for: a text or a vector, and a filter on metadata.
+
+    `search_type` is similarity (the default), mmr or, for a text, hybrid.
+    """
 
     text: str | None = None
     embedding: list[float] | None = None
@@ -160,8 +166,38 @@ async def search(request: Request) -> Response:
     query = body.embedding or []
     if body.text:
         query = (await active_model(request).queries.vector(body.text)).tolist()
-    results = await _nearest(request, body, _direction(query), where, limit)
+    if body.search_type == "hybrid" and body.text:
+        results = await _hybrid(request, body.text, _direction(query), where, limit)
+    else:
+        results = await _nearest(request, body, _direction(query), where, limit)
     return json(DocumentSearchResult(results, query, len(results)))
+
+
+async def _hybrid(
+    request: Request, text: str, query: NDArray[np.float32], where: dict[str, Any] | None, limit: int
+) -> list[DocumentResult]:
+    """Return the best documents by words and by meaning; each one's score remains that of its vector."""
+    services = request.services
+    limit = min(limit, MOST_COMPARED)
+    many = max(DRAWN, limit)
+    near = await _nearest(request, DocumentSearch(), query, where, many)
+    model = services.models.active
+    worded = await documents.lexical(
+        services.store,
+        request.project,
+        name_of(request),
+        list(dict.fromkeys(words(text)))[:MOST_WORDS],
+        query,
+        model=model.id if model else None,
+        where=where,
+        language=services.settings.language,
+        limit=many,
+    )
+    found = list({result.uuid: result for result in [*near, *worded]}.values())
+    similarities = np.array([2 * result.score - 1 if result.is_embedded else 0 for result in found], np.float32)
+    contents = [result.content for result in found]
+    order = blend(text, contents, similarities, limit=limit, language=services.settings.language)
+    return [found[place] for place in order]
 
 
 async def _nearest(
@@ -169,7 +205,7 @@ async def _nearest(
 ) -> list[DocumentResult]:
     model = request.services.models.active
     diverse = body.search_type == "mmr"
-    limit = min(limit, MOST_DIVERSE) if diverse else limit
+    limit = min(limit, MOST_COMPARED) if diverse else limit
     found = await documents.nearest(
         request.services.store,
         request.project,

@@ -148,6 +148,33 @@ async def nearest(
     return Found(results, rows[0]["many"])
 
 
+async def lexical(
+    store: Store,
+    project: str,
+    collection: str,
+    words: Sequence[str],
+    query: NDArray[np.float32],
+    *,
+    model: int | None,
+    where: dict[str, Any] | None,
+    language: str,
+    limit: int,
+) -> list[DocumentResult]:
+    """Return the documents that hold any of the words, best first; `query` as in `nearest`, which checks its width."""
+    rows = await _fetch(
+        store,
+        "documents.lexical",
+        project,
+        collection,
+        *(model, where, language, " | ".join(words), vector(query), limit),
+    )
+    return [
+        DocumentResult(**_fields(row), score=0.0 if row["distance"] is None else 1 - row["distance"] / 2)
+        for row in rows
+        if row["uuid"] is not None
+    ]
+
+
 async def patch(store: Store, project: str, collection: str, changes: Sequence[Change]) -> None:
     """Change each document by itself. Raises NotFound if none of them exists, AlreadyExists for a document_id."""
     columns = (

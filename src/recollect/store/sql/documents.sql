@@ -207,3 +207,22 @@ DELETE FROM document_embeddings WHERE (bucket, collection_key, uuid, model) IN (
     LIMIT $1
 )
 RETURNING uuid
+
+-- name: lexical
+-- The documents that hold any of the words ($7, in the full text configuration $6) and fulfil a filter ($5), best first,
+-- embedded or not; `distance` from the vector $8, of the width of the collection's vectors, NULL without one.
+SELECT f.* FROM collections AS c
+LEFT JOIN LATERAL (
+    SELECT d.uuid, d.created_at, d.updated_at, coalesce(d.document_id, '') AS document_id, d.content, d.metadata,
+        e.embedding::text AS embedding, e.embedding <=> $8::vector AS distance
+    FROM documents AS d
+    LEFT JOIN document_embeddings AS e
+        ON e.bucket = d.bucket AND e.collection_key = d.collection_key AND e.uuid = d.uuid
+            AND e.model = CASE WHEN c.is_auto_embedded THEN $4::smallint ELSE 0 END
+    WHERE d.bucket = c.bucket AND d.collection_key = c.key
+        AND to_tsvector(d.language, left(d.content, 65536)) @@ to_tsquery($6::text::regconfig, $7)
+        AND ($5::jsonb IS NULL OR metadata_matches(d.metadata, $5))
+    ORDER BY ts_rank(to_tsvector(d.language, left(d.content, 65536)), to_tsquery($6::text::regconfig, $7)) DESC, d.uuid
+    LIMIT $9
+) AS f ON true
+WHERE c.bucket = $1 AND c.project_id = $2 AND c.name = $3
