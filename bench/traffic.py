@@ -1,0 +1,92 @@
+"""Clients for bench/load.py: so many connections, each asking again as soon as it is answered.
+
+Usage: python bench/traffic.py PORT OPERATION CONNECTIONS SECONDS SESSIONS. Prints one line of JSON: how many requests
+were answered, how many with an error, the time each took in milliseconds at some percentiles, and the processor time
+used. A protocol of its own, because a client library would cost more than the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+
+import uvloop
+
+SENTENCE = "The quick brown fox told the lazy dog about the meeting on Tuesday, the harbour, and the price of kale. "
+TEXT = (SENTENCE * 4)[:330]
+ADD = json.dumps({"messages": [{"role": ("user", "assistant")[place % 2], "content": TEXT} for place in range(4)]})
+QUESTIONS = [f"what was said about the meeting {number}" for number in range(20)]
+
+
+def request(operation: str, number: int) -> bytes:
+    """Return the bytes of one request about a session."""
+    session = f"/api/v1/sessions/bench-{number}"
+    if operation == "mixed":
+        operation = "add" if random.random() < 0.2 else "get"
+    method, path, body = {
+        "add": ("POST", f"{session}/memory", ADD),
+        "get": ("GET", f"{session}/memory", ""),
+        "patch": ("PATCH", session, json.dumps({"metadata": {"turn": {"last": number}}})),
+        "list": ("GET", f"/api/v1/sessions?limit=20&cursor={number}", ""),
+        "search": ("POST", f"{session}/search", json.dumps({"text": QUESTIONS[number % len(QUESTIONS)]})),
+    }[operation]
+    return f"{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Client(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, operation: str, sessions: int, until: float, times: list[float]) -> None:
+        self.operation, self.sessions, self.until, self.times = operation, sessions, until, times
+        self.errors = 0
+        self.buffer = b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        self.started = time.perf_counter()
+        if self.started > self.until:
+            self.transport.close()
+            return
+        self.transport.write(request(self.operation, random.randrange(1, self.sessions + 1)))
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, separator, body = self.buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        self.times.append(time.perf_counter() - self.started)
+        self.errors += not head.startswith(b"HTTP/1.1 2")
+        self.buffer = b""
+        self.ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.done.set_result(None)
+
+
+async def main(port: int, operation: str, connections: int, seconds: float, sessions: int) -> None:
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+    until = time.perf_counter() + seconds
+    clients = [Client(operation, sessions, until, times) for _ in range(connections)]
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+    await asyncio.gather(*(client.done for client in clients))
+    times.sort()
+    percentiles = {f"p{share}": round(times[len(times) * share // 100] * 1000, 2) for share in (50, 95, 99)}
+    errors = sum(client.errors for client in clients)
+    print(json.dumps({"requests": len(times), "errors": errors, "cpu": time.process_time(), **percentiles}))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])))
