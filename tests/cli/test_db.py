@@ -32,7 +32,7 @@ def test_pg_dump(run: Run, server: Server) -> None:
     """It saves the schema."""
     done = run("db", "--data-dir", server.data_dir, "pg_dump", "--schema-only")
     assert done.returncode == 0
-    assert "CREATE TABLE public.messages" in done.stdout
+    assert "CREATE TABLE recollect.messages" in done.stdout
 
 
 def test_no_such_program(run: Run, server: Server) -> None:
