@@ -366,6 +366,16 @@ async def test_a_thousand_messages(api: httpx.AsyncClient) -> None:
     assert [{key: message[key] for key in sent[0]} for message in page["messages"]] == sent
 
 
+async def test_a_long_session(api: httpx.AsyncClient) -> None:
+    """The messages of a long session are listed in one answer, which doesn't count them once for each."""
+    for first in range(0, 6000, 1000):
+        sent = [{"role": "user", "content": f"{first + number}"} for number in range(1000)]
+        assert (await api.post(MEMORY, json={"messages": sent})).text == "OK"
+    page = (await api.get("sessions/s/messages")).json()
+    assert (page["total_count"], page["row_count"]) == (6000, 6000)
+    assert [message["content"] for message in page["messages"]] == [str(number) for number in range(6000)]
+
+
 async def test_mutilated_bodies(api: httpx.AsyncClient) -> None:
     """However a good body is damaged, the answer is a refusal or a success."""
     dice = random.Random(4096)

@@ -30,6 +30,7 @@ HOT = {
     "sessions.list_of_user": {"sessions_of_user", "users_pkey"},
     "messages.add": {"sessions_pkey", "message_embeddings_pkey"},
     "messages.memory": {"sessions_pkey", "messages_pkey", "summaries_pkey"},
+    "messages.page": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
     "messages.get": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
     "messages.patch": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
     "users.get": {"users_pkey"},

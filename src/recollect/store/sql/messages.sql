@@ -72,12 +72,15 @@ WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 ORDER BY m.seq
 
 -- name: page
--- One page of a session's messages, oldest first, each with the number of all of them.
+-- One page of a session's messages, oldest first, each with the number of all of them, which is counted once.
+WITH session AS MATERIALIZED (
+    SELECT bucket, key, cleared_seq FROM sessions WHERE bucket = $1 AND key = $2 AND deleted_at IS NULL
+)
 SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata,
-    (SELECT count(*) FROM messages WHERE bucket = s.bucket AND session_key = s.key AND seq > s.cleared_seq) AS total
-FROM sessions AS s
+    (SELECT count(*) FROM session AS s
+    JOIN messages AS c ON c.bucket = s.bucket AND c.session_key = s.key AND c.seq > s.cleared_seq) AS total
+FROM session AS s
 JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq
-WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 ORDER BY m.seq LIMIT $3 OFFSET $4
 
 -- name: get
