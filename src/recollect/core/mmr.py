@@ -24,12 +24,12 @@ def choose(query: NDArray[np.float32], rows: Sequence[NDArray[np.float32]], *, b
         return []
     matrix = np.stack(rows)
     unit = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
-    relevance = unit @ (query / max(float(np.linalg.norm(query)), 1e-12))
+    relevance = np.vecdot(unit, query / max(float(np.linalg.norm(query)), 1e-12))
     chosen: list[int] = []
     nearest = np.full(len(rows), -np.inf, dtype=np.float32)
     while len(chosen) < min(limit, len(rows)):
         gain = relevance if not chosen else balance * relevance - (1 - balance) * nearest
         best = int(np.argmax(np.where(np.isin(np.arange(len(rows)), chosen), -np.inf, gain)))
         chosen.append(best)
-        nearest = np.maximum(nearest, unit @ unit[best])
+        nearest = np.maximum(nearest, np.vecdot(unit, unit[best]))
     return chosen

@@ -173,7 +173,8 @@ def _cosine(corpus: Corpus, vector: NDArray[np.floating[Any]] | None, rows: Rows
     """Return the cosine of the rows; of those not yet embedded, the mean of the others."""
     if vector is None:
         return np.zeros(len(rows))
-    cosine = (corpus.vectors[rows] @ vector.astype(np.float32)).astype(float)
+    # Not @: BLAS would wake a thread per processor, which costs more than the product, and round by the row's place.
+    cosine = np.vecdot(corpus.vectors[rows], vector.astype(np.float32)).astype(float)
     return _filled(cosine, corpus.rows["embedded"][rows])
 
 

@@ -325,8 +325,12 @@ def _by_similarity(
     assert vector is not None
     open_ = corpus.rows["alive"] & corpus.rows["embedded"]
     rows = np.flatnonzero(open_ if allowed is None else open_ & allowed)
-    similarity = _similarity(corpus, rows, vector)
+    gathered = len(rows) < len(corpus) // 2  # else to compute all takes less time than to copy the rows
+    similarity = _similarity(corpus, rows, vector) if gathered else np.vecdot(corpus.vectors, vector)[rows]
     many = mmr.candidates(wanted.limit) if wanted.kind == "mmr" else wanted.limit
+    if many < len(rows):
+        near = similarity >= np.partition(similarity, -many)[-many]
+        rows, similarity = rows[near], similarity[near]
     best = np.lexsort((-rows, -similarity))[:many]
     if wanted.kind == "mmr":
         best = best[mmr.choose(vector, list(corpus.vectors[rows[best]]), balance=wanted.balance, limit=wanted.limit)]
@@ -344,7 +348,7 @@ def _by_similarity(
 def _similarity(corpus: Corpus, rows: NDArray[Any], vector: NDArray[np.float32] | None) -> NDArray[np.float32]:
     if vector is None:
         return np.zeros(len(rows), np.float32)
-    similarity: NDArray[np.float32] = corpus.vectors[rows] @ vector
+    similarity: NDArray[np.float32] = np.vecdot(corpus.vectors[rows], vector)
     return similarity
 
 
