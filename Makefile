@@ -11,12 +11,12 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test setup setup-dev setup-clients check format lint types arrows unit lock clean
+.PHONY: serve test setup setup-dev setup-clients check format lint types arrows unit unit-oldest soak lock clean
 
 serve: setup  ## run the server, with PostgreSQL and the embedding model inside
 	$(BIN)/recollect serve --host $(HOST) --port $(PORT)
 
-test: check unit  ## all checks, then all tests
+test: check unit unit-oldest  ## all checks, then all tests
 
 setup: $(VENV)/.serve  ## what `make serve` and `make test` share
 
@@ -68,6 +68,14 @@ arrows: setup-dev
 
 unit: setup-dev setup-clients
 	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest
+
+unit-oldest: setup-dev  ## what meets PostgreSQL, on the oldest one supported
+	RECOLLECT_TEST_PG=16 $(BIN)/pytest tests/store tests/embedded
+
+soak: setup-dev  ## what takes too long for every run
+	$(BIN)/python bench/crash.py --kills 200 --victim server
+	$(BIN)/python bench/crash.py --kills 200 --victim postgres
+	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest -m soak
 
 lock:  ## write requirements.lock and requirements-dev.lock anew
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
