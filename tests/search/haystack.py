@@ -69,9 +69,7 @@ async def embed(store: Store, model: InUse, named: Sequence[tuple[int, UUID, UUI
     columns = [list(column) for column in zip(*named, strict=True)] or [[], [], []]
     texts = [embeddings.Text(*row) for row in await store.database.fetch("embeddings.texts", *columns)]
     if texts:
-        await embeddings.put(
-            store, model.id, texts, await model.embedder.embed([text.content for text in texts]), alone=False
-        )
+        await embeddings.put(store, model.id, texts, await model.embedder.embed([text.content for text in texts]))
 
 
 async def fill(store: Store, session_id: str, texts: Sequence[str], vectors: NDArray[np.float32], model: int) -> None:

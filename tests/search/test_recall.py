@@ -228,8 +228,9 @@ async def test_a_search_that_was_broken_off(store: Store, models: Models) -> Non
     """A search cancelled while it reads leaves nothing behind that a later one would count twice."""
     world = World(store, models)
     await world.create()
-    await sessions.create(store, PROJECT, "long", user_id=world.user)
-    await haystack.fill(store, "long", [f"fence number {n}" for n in range(3000)], unit_vectors(3000), 1)
+    for name, count in (("short", 3), ("long", 1500), ("longer", 2500), ("longest", 4100)):  # pages hold 2,000
+        await sessions.create(store, PROJECT, name, user_id=world.user)
+        await haystack.fill(store, name, [f"fence number {n}" for n in range(count)], unit_vectors(count), 1)
     broken = 0
     for delay in range(0, 1000, 5):
         task = asyncio.create_task(world.ask(world.long_lived, "fence", await world.scope()))

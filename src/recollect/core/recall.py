@@ -140,16 +140,11 @@ class Recall:
         """Bring a copy up to date: drop what was deleted or rewritten, read what was added, fetch late vectors."""
         copy.whole = False
         unread = _forget(copy, scope.sessions)
-        while unread:
-            turns = await recall.turns_between(self._store, scope.bucket, unread, copy.model)
+        async for turns in recall.turns_between(self._store, scope.bucket, unread, copy.model):
             if len(turns) > TURNS_IN_LOOP:
                 await asyncio.to_thread(_add, copy.corpus, turns)
             else:
                 _add(copy.corpus, turns)
-            for turn in turns:
-                unread[turn.session_key] = (turn.seq, unread[turn.session_key][1])
-            if len(turns) < recall.MESSAGES_AT_ONCE:
-                break
         for state in scope.sessions:
             before = copy.sessions.get(state.key, state)  # may be the newer of the two: searches overtake each other
             copy.sessions[state.key] = SessionState(state.key, state.session_id, *map(max, before[2:], state[2:]))
@@ -281,11 +276,11 @@ def _add(corpus: Corpus, turns: list[Turn]) -> None:
     entries = [
         Entry(turn.session_key, turn.seq, turn.role, turn.content, turn.created_at, turn.name or "") for turn in turns
     ]
-    corpus.add(entries)
-    embedded = [(place, turn) for place, turn in enumerate(turns) if turn.vector is not None]
-    if embedded:
-        keys = [(turn.session_key, turn.seq) for _, turn in embedded]
-        corpus.put_vectors(keys, np.stack([from_halfvec(turn.vector or b"") for _, turn in embedded]))
+    vectors = np.zeros((len(turns), corpus.width), np.float32)
+    for place, turn in enumerate(turns):
+        if turn.vector is not None:
+            vectors[place] = from_halfvec(turn.vector)
+    corpus.add(entries, vectors)
 
 
 def _newest(corpus: Corpus, allowed: NDArray[np.bool_] | None, limit: int) -> list[_Choice]:

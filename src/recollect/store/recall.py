@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -69,13 +69,35 @@ async def session_scope(store: Store, project: str, session_id: str) -> Scope | 
     return await store.directory.at(project, session_id, run)
 
 
-async def turns_between(store: Store, bucket: int, unread: Mapping[UUID, tuple[int, int]], model: int) -> list[Turn]:
-    """Return up to MESSAGES_AT_ONCE messages after one seq of each session and up to another, by session and seq."""
-    after, last = zip(*unread.values(), strict=True)
-    rows = await store.database.fetch(
-        "recall.messages_between", bucket, list(unread), after, last, model, MESSAGES_AT_ONCE
-    )
-    return [Turn(*row) for row in rows]
+async def turns_between(
+    store: Store, bucket: int, unread: Mapping[UUID, tuple[int, int]], model: int
+) -> AsyncIterator[list[Turn]]:
+    """Yield the messages after one seq of each session and up to another, by session and seq, page by page."""
+    waiting = dict(sorted(unread.items()))
+    while waiting:
+        asked = _first(waiting, MESSAGES_AT_ONCE)
+        after, last = zip(*asked.values(), strict=True)
+        rows = await store.database.fetch(
+            "recall.messages_between", bucket, list(asked), after, last, model, MESSAGES_AT_ONCE
+        )
+        yield [Turn(*row) for row in rows]
+        cut = rows[-1] if len(rows) == MESSAGES_AT_ONCE else None
+        for session in asked:
+            if cut is not None and session == cut["session_key"]:
+                waiting[session] = (cut["seq"], asked[session][1])
+                break
+            del waiting[session]
+
+
+def _first(waiting: Mapping[UUID, tuple[int, int]], messages: int) -> dict[UUID, tuple[int, int]]:
+    """Return as many sessions as it may take to fill a page: more would be looked through in vain each time."""
+    asked = {}
+    for session, (after, last) in waiting.items():
+        asked[session] = (after, last)
+        messages -= last - after
+        if messages <= 0:
+            break
+    return asked
 
 
 async def vectors(
