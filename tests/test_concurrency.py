@@ -288,7 +288,7 @@ async def test_a_vector_of_an_older_text_is_not_stored(api: httpx.AsyncClient, s
     texts = await embeddings.texts(store, [job])
     async with store.database.transaction() as rewriting, store.database.connection() as watching:
         await rewriting.raw.execute("UPDATE messages SET content = 'new' WHERE uuid = $1", uuid)
-        storing = asyncio.create_task(embeddings.put(store, 1, texts, np.ones((1, 8), np.float32), alone=False))
+        storing = asyncio.create_task(embeddings.put(store, 1, texts, np.ones((1, 8), np.float32)))
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )

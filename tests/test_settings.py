@@ -76,13 +76,13 @@ def test_origins(folder: Path) -> None:
 def test_a_named_file_is_the_only_one(folder: Path, by_environment: bool) -> None:  # noqa: FBT001 -- a parameter
     """A file named by --config or RECOLLECT_CONFIG replaces both files of the working directory."""
     (folder / "config.yaml").write_text("server: {port: 1, host: h}")
-    (folder / "recollect.toml").write_text("port = 2\nworkers = 2")
+    (folder / "recollect.toml").write_text("port = 2\nworkers = 5")
     mine, theirs = folder / "mine.toml", folder / "theirs.yml"
     mine.write_text("port = 3")
     theirs.write_text("server: {port: 4}")
     for file, port in ((mine, 3), (theirs, 4)):
         settings = load({"RECOLLECT_CONFIG": str(file)}) if by_environment else load({}, file)
-        assert (settings.port, settings.host, settings.workers) == (port, "127.0.0.1", 1)
+        assert (settings.port, settings.host, settings.workers) == (port, "127.0.0.1", 2)
 
 
 def test_types(folder: Path) -> None:
