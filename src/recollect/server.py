@@ -177,9 +177,9 @@ def _start_work(
 
 
 def _starting(embedded: EmbeddedPostgres | None) -> str:
-    if embedded is None or embedded.state == "ready":
-        return "starting: bringing the schema up to date"
-    return f"starting: {embedded.state}"
+    if embedded is not None and embedded.state != "ready":
+        return f"PostgreSQL is {embedded.state}"
+    return "starting: bringing the schema up to date, loading the embedding model"
 
 
 def _not_ready(embedded: EmbeddedPostgres | None) -> str:
