@@ -16,32 +16,25 @@ The messages are clusters: each speaks of one subject in its own words, and its 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import random
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from serving import serving
 
 from recollect.core import query, rank
 from recollect.core.corpus import Corpus, Entry
 from recollect.embed.local import LocalEmbedder
 from recollect.store import Store, sessions, users
 from recollect.store.database import Database
-from recollect.store.embedded import owner
 from recollect.store.vectors import halfvec
 
 SUBJECTS = 300
@@ -145,22 +138,6 @@ class Client:
         return results, took
 
 
-@contextlib.asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[str, psutil.Process]]:
-    """Run a server on a data folder; yield its address and its process."""
-    argv = [Path(sys.executable).with_name("recollect"), "serve", "--port", "0", "--data-dir", folder / "data"]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("RECOLLECT_", "ZEP_"))}
-    process = subprocess.Popen(argv, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)  # noqa: ASYNC220 -- nothing else runs
-    assert process.stderr is not None
-    try:
-        while (event := json.loads(await asyncio.to_thread(process.stderr.readline)))["event"] != "ready":
-            pass
-        yield event["address"], psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
-
-
 def processor_time(server: psutil.Process) -> tuple[float, float]:
     """Return the seconds that the server, and that PostgreSQL below it, have used so far."""
     own = server.cpu_times()
@@ -235,34 +212,28 @@ def exhaustive_order(talk: Talk) -> list[float]:
 async def main(counts: list[int]) -> None:
     """Print all figures."""
     embedder = LocalEmbedder()
-    folder = Path(tempfile.mkdtemp(prefix="recollect-bench-"))
-    os.chmod(folder, 0o711)  # noqa: PTH101 -- PostgreSQL may run as another user
-    try:
-        for count in counts:
-            user = f"user-{count}"
-            talk = await made_up(count, embedder, random.Random(count))
-            async with serving(folder) as (address, server):
-                running = owner(folder / "data")
-                assert running is not None
-                assert running.dsn is not None
-                await store_talk(running.dsn, user, talk)
+    for count in counts:
+        user = f"user-{count}"
+        talk = await made_up(count, embedder, random.Random(count))
+        with tempfile.TemporaryDirectory(prefix="recollect-bench-") as folder:
+            async with serving(folder=folder) as server:
+                await store_talk(server.dsn, user, talk)
                 print(f"{count:,} messages")
-                await measure(address, server, user, talk.queries)
-                await recalls(address, user, talk)
-            async with serving(folder) as (address, server):
-                async with Client(address, "nobody") as client:
-                    with contextlib.suppress(SystemExit):
-                        await client.ask(talk.queries[0])
-                before = server.memory_info().rss / 2**20
-                async with Client(address, user) as client:
-                    _, first = await client.ask(talk.queries[0])
-                    _, second = await client.ask(talk.queries[0])
-                after = server.memory_info().rss / 2**20
-                print(f"  first query after a restart {first:.2f} s, the next {1000 * second:.0f} ms")
-                print(f"  memory of the process {before:.0f} MB before, {after:.0f} MB with the user's messages")
-    finally:
-        await embedder.aclose()
-        shutil.rmtree(folder, ignore_errors=True)
+                await measure(server.address, psutil.Process(server.pid), user, talk.queries)
+                await recalls(server.address, user, talk)
+            async with serving(folder=folder) as server:
+                await restarted(server.address, psutil.Process(server.pid), user, talk.queries[0])
+    await embedder.aclose()
+
+
+async def restarted(address: str, server: psutil.Process, user: str, text: str) -> None:
+    """Print what the first query after a restart takes, and what it leaves in memory."""
+    before = server.memory_info().rss / 2**20
+    async with Client(address, user) as client:
+        first, second = [(await client.ask(text))[1] for _ in range(2)]
+    after = server.memory_info().rss / 2**20
+    print(f"  first query after a restart {first:.2f} s, the next {1000 * second:.0f} ms")
+    print(f"  memory of the process {before:.0f} MB before, {after:.0f} MB with the user's messages")
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ class Server(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def serving(*arguments: str, **settings: str) -> AsyncIterator[Server]:
-    """Run a server on a folder of its own until it is ready, and stop it in the end."""
-    with tempfile.TemporaryDirectory(prefix="recollect-bench-") as folder:
-        Path(folder).chmod(0o711)  # run by root, PostgreSQL runs as another user
-        data_dir = Path(folder) / "data"
+async def serving(*arguments: str, folder: str | None = None, **settings: str) -> AsyncIterator[Server]:
+    """Run a server until it is ready, on a folder of its own unless one is given, and stop it in the end."""
+    with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="recollect-bench-") as place:
+        Path(place).chmod(0o711)  # run by root, PostgreSQL runs as another user
+        data_dir = Path(place) / "data"
         argv = [sys.executable, "-m", "recollect.cli", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
         process = await asyncio.create_subprocess_exec(
             *argv, stderr=asyncio.subprocess.PIPE, env=os.environ | {"RECOLLECT_LOG_FORMAT": "json"} | settings
