@@ -91,3 +91,15 @@ async def test_a_closed_database_fails_every_waiting_add(store: Store) -> None:
     with pytest.raises(Exception, match="stopping"):
         raise next(result for result in results if isinstance(result, Exception))
     assert all(isinstance(result, Exception) for result in results)
+
+
+async def test_an_add_right_after_the_last_commit_is_not_left_behind(store: Store) -> None:
+    """Adds that arrive in the very moment in which others have been answered are committed, too."""
+
+    async def one_after_the_other(session: str) -> None:
+        for number in range(100):
+            await add(store, session, str(number))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(one_after_the_other(f"s{number}") for number in range(4)))
+    assert await contents(store, "s3") == [str(number) for number in range(100)]

@@ -38,26 +38,31 @@ class GroupCommit:
         self._database = database
         self._statement = statement
         self._waiting: deque[_Write] = deque()
-        self._committing: set[asyncio.Task[None]] = set()
+        self._committing = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
 
     async def run(self, *arguments: object) -> Row:
         """Run the statement and return its row. The first two arguments are the order in which rows are locked."""
         write = _Write(arguments, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
-        if len(self._committing) < COMMITTERS:
+        if self._committing < COMMITTERS:
+            self._committing += 1
             task = asyncio.create_task(self._commit())
-            self._committing.add(task)
-            task.add_done_callback(self._committing.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await write.answer
 
     async def _commit(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            batch = [write for write in batch if not write.answer.done()]  # its caller may be gone
-            if len(batch) > 1:
-                await self._together(batch)
-            elif batch:
-                await self._alone(batch[0])
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+                batch = [write for write in batch if not write.answer.done()]  # its caller may be gone
+                if len(batch) > 1:
+                    await self._together(batch)
+                elif batch:
+                    await self._alone(batch[0])
+        finally:
+            self._committing -= 1  # in the same step as the last look at who waits: nobody is left behind
 
     async def _together(self, batch: list[_Write]) -> None:
         batch.sort(key=lambda write: write.arguments[:2])  # one order for all: no deadlocks; stable: no overtaking
