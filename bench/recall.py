@@ -21,7 +21,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -76,9 +76,9 @@ def read(file: Path) -> Chat:
     data = json.loads(file.read_text(encoding="utf-8"))
     turns = []
     for number in sorted(int(key.split("_")[1]) for key in data if re.fullmatch(r"session_\d+", key)):
-        start = datetime.strptime(f"{data[f'session_{number}_date_time'].strip()} UTC", "%I:%M %p on %d %B, %Y %Z")
+        start = datetime.strptime(f"{data[f'session_{number}_date_time'].strip()} +0000", "%I:%M %p on %d %B, %Y %z")
         for place, turn in enumerate(data[f"session_{number}"]):
-            at = start.replace(tzinfo=UTC) + timedelta(seconds=20 * place)
+            at = start + timedelta(seconds=20 * place)
             text = turn.get("text") or " "
             turns.append(Turn(f"{file.stem}/{turn['dia_id']}", f"{file.stem}-{number}", turn["speaker"], text, at))
     known = {turn.id for turn in turns}

@@ -297,3 +297,24 @@ async def test_copies_grow_old(store: Store, models: Models) -> None:
         assert len(await forgetful.search((PROJECT, "user", name), scope, TULIPS)) == 1
         await asyncio.sleep(0.3)
     assert [key[2] for key in forgetful._copies] == ["ben"]
+
+
+async def test_many_late_vectors(store: Store, models: Models) -> None:
+    """Of many messages without a vector, those whose vectors are made meanwhile are soon found by them."""
+    assert models.active is not None
+    await haystack.store_user(store, PROJECT, "ann")
+    await haystack.store_talk(store, PROJECT, "talk", "ann", [f"tulip number {n}" for n in range(600)])
+    scope = await recall.user_scope(store, PROJECT, "ann")
+    assert scope is not None
+    lived = Recall(store, models, "english")
+    by_meaning = TULIPS._replace(kind="similarity")
+    key = (PROJECT, "user", "ann")
+    assert await lived.search(key, scope, by_meaning) == []
+    page, _ = await messages.page(store, PROJECT, "talk", limit=None, offset=0)
+    session = scope.sessions[0].key
+    await haystack.embed(store, models.active, [(scope.bucket, session, page[n].uuid) for n in (0, 300, 599)])
+    assert page[599] in [hit.message for hit in await lived.search(key, scope, by_meaning)]
+    async with asyncio.timeout(30):
+        while len(found := await lived.search(key, scope, by_meaning)) < 3:  # noqa: ASYNC110 -- search it is that is tested
+            await asyncio.sleep(0.1)
+    assert {hit.message.uuid for hit in found} == {page[n].uuid for n in (0, 300, 599)}

@@ -42,6 +42,8 @@ DRAWN = 200
 
 MOST_WORDS = 32
 VECTORS_AT_ONCE = 4000
+LATE = 256
+"""Each search asks for the vectors of the last so many messages that lack one; for all others, once a second."""
 
 
 class Wanted(NamedTuple):
@@ -76,6 +78,7 @@ class _Copy:
         self.model = made_for[0]
         self.sessions: dict[UUID, SessionState] = {}
         self.whole = True  # not so while it is brought up to date, nor after that was broken off
+        self.asked = -1.0  # when the vectors of all messages without one were asked for
         self.lock = asyncio.Lock()
         self.used = time.monotonic()
 
@@ -156,6 +159,10 @@ class Recall:
         missing = np.flatnonzero(corpus.rows["alive"] & ~corpus.rows["embedded"])
         if not copy.model:
             return
+        if time.monotonic() - copy.asked < 1:
+            missing = missing[-LATE:]
+        else:
+            copy.asked = time.monotonic()
         for start in range(0, len(missing), VECTORS_AT_ONCE):
             keys = [corpus.key(row) for row in missing[start : start + VECTORS_AT_ONCE]]
             found = await recall.vectors(self._store, bucket, keys, copy.model)  # type: ignore[arg-type]  # they are
