@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from uuid import uuid4
 
 import pytest
 
-from recollect.errors import BadRequest
-from recollect.store import Store, messages
+from recollect.errors import AlreadyExists, BadRequest
+from recollect.store import Store, messages, sessions
 from recollect.store.messages import NewMessage
 
 
@@ -95,7 +96,12 @@ async def test_a_closed_database_fails_every_waiting_add(store: Store) -> None:
 
 async def test_an_add_right_after_the_last_commit_is_not_left_behind(store: Store) -> None:
     """An add that arrives in the very moment in which the last others are answered is committed, too."""
+
+    async def create(name: str) -> None:
+        with contextlib.suppress(AlreadyExists):
+            await sessions.create(store, "default", name)
+
     async with asyncio.timeout(60):
-        for number in range(150):  # three at once to a new name: two of them come back to the queue after a look-up
-            await asyncio.gather(*(add(store, f"s{number}", text) for text in "abc"))
-    assert sorted(await contents(store, "s149")) == ["a", "b", "c"]
+        for number in range(200):  # adds that lose the name to another come back to the queue after a look-up
+            await asyncio.gather(create(f"s{number}"), *(add(store, f"s{number}", text) for text in "abc"))
+    assert sorted(await contents(store, "s199")) == ["a", "b", "c"]
