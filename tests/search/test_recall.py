@@ -47,12 +47,14 @@ STEP = st.one_of(
     st.tuples(st.just("add"), place, st.lists(saying, min_size=1, max_size=4)),
     st.tuples(st.just("rewrite"), place, message, st.lists(saying, min_size=1, max_size=2)),
     st.tuples(st.sampled_from(["delete", "revive"]), place),
+    st.tuples(st.just("name"), place, message),
     st.tuples(st.just("embed"), st.integers(1, 5)),
     st.tuples(st.sampled_from(["search", "look", "search as of then", "purge", "delete user", "rename"])),
 )
 OVERTAKEN = [("add", 0, [0, 1]), ("look",), ("add", 0, [2]), ("search",), ("search as of then",), ("search",)]
 REVIVED = [("add", 0, [0]), ("look",), ("delete", 0), ("add", 0, [1]), ("search",), ("search as of then",), ("purge",)]
 REWRITTEN = [("add", 0, [0, 1]), ("search",), ("embed", 5), ("search",), ("rewrite", 0, 0, [4, 2]), ("embed", 5)]
+RENAMED = [("add", 0, [0, 1, 0]), ("search",), ("name", 0, 1), ("search",), ("add", 0, [2]), ("name", 0, 0)]
 
 
 class World:
@@ -96,6 +98,14 @@ class World:
         known = self.said.get(f"{self.user}-{number}", [])
         if known:
             await self.add(number, sayings, [known[which % len(known)], uuid4()][: len(sayings)])
+
+    async def name(self, number: int, which: int) -> None:
+        """Say that somebody else spoke."""
+        session = f"{self.user}-{number}"
+        if known := self.said.get(session):
+            uuid, ben = known[which % len(known)], {"name": "Ben"}
+            with contextlib.suppress(NotFound):
+                await messages.patch(self.store, PROJECT, session, uuid, metadata=ben, token_count=None)
 
     async def delete(self, number: int) -> None:
         with contextlib.suppress(NotFound):
@@ -201,6 +211,7 @@ async def assert_counts(world: World) -> None:
 @example(steps=OVERTAKEN)
 @example(steps=REVIVED)
 @example(steps=REWRITTEN)
+@example(steps=RENAMED)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

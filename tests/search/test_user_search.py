@@ -173,6 +173,22 @@ async def test_a_user_with_another_name(ann: httpx.AsyncClient) -> None:
     assert (await named("Ann adopted a puppy"), await named("Bea adopted a puppy")) == (0, 1)
 
 
+async def test_a_speaker_with_another_name(ann: httpx.AsyncClient) -> None:
+    """When the metadata of a message gets another `name`, the next search knows who said it."""
+    puppy = (await find(ann, ANN, "puppy", "limit=1"))[0]["message"]
+
+    async def speaker(question: str) -> float:
+        results = await find(ann, ANN, question, "explain=true")
+        return next(r["features"]["speaker"]["value"] for r in results if r["message"]["uuid"] == puppy["uuid"])
+
+    assert (await speaker("What did Ann adopt?"), await speaker("What did Cleo adopt?")) == (1, 0)
+    patched = await ann.patch(f"sessions/home/messages/{puppy['uuid']}", json={"metadata": {"name": "Cleo"}})
+    assert patched.json()["metadata"] == puppy["metadata"] | {"name": "Cleo"}
+    assert (await speaker("What did Ann adopt?"), await speaker("What did Cleo adopt?")) == (-1, 1)
+    await say(ann, "home", "Cleo feeds it.")
+    assert len(await find(ann, ANN, "puppy")) == 8
+
+
 async def test_odd_questions(ann: httpx.AsyncClient) -> None:
     """A question of any length, with or without a word to look for, is answered with finite scores."""
     empty = ["who are they and what is it", "   \n\t ", "?!", "\x01", "\N{ZERO WIDTH SPACE}"]

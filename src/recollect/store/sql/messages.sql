@@ -90,9 +90,23 @@ JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > 
 WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL AND m.uuid = $3
 
 -- name: patch
-UPDATE messages AS m
-SET metadata = metadata_merge(m.metadata, $4), token_count = coalesce($5, m.token_count), updated_at = $6
-FROM sessions AS s
-WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
-    AND m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq AND m.uuid = $3
-RETURNING m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata
+-- A name in the metadata says who speaks: when it may have changed, that is noted for those who hold a copy, as a
+-- rewritten message is. A seq is given out for it, so that they can tell the note is new.
+WITH patched AS (
+    UPDATE messages AS m
+    SET metadata = metadata_merge(m.metadata, $4), token_count = coalesce($5, m.token_count), updated_at = $6
+    FROM sessions AS s
+    WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
+        AND m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq AND m.uuid = $3
+    RETURNING m.*
+), renamed AS (
+    UPDATE sessions AS s SET last_seq = last_seq + 1
+    FROM patched AS p
+    WHERE s.bucket = p.bucket AND s.key = p.session_key AND $4::jsonb ? 'name'
+    RETURNING s.bucket, s.key, s.project_id, s.last_seq
+), noted AS (
+    INSERT INTO session_rewrites AS w (bucket, session_key, project_id, seq)
+    SELECT bucket, key, project_id, last_seq FROM renamed
+    ON CONFLICT (bucket, session_key) DO UPDATE SET seq = excluded.seq
+)
+SELECT uuid, created_at, updated_at, role, content, token_count, metadata FROM patched
