@@ -1,32 +1,40 @@
 """Every error Recollect raises, on one page.
 
 Error
-├── BadRequest          400  the caller's mistake; the text names the field
-│   └── AlreadyExists   400  the name is taken
-├── Unauthorized        401  no token, or one that this server did not sign
-├── NotFound            404  no such thing, or it was deleted
-├── MethodNotAllowed    405  the path exists, not with this method
-├── TooLarge            413  the body is over the limit
-├── OutOfSpace          507  the database's disk is full
-├── DatabaseUnavailable 503  the database does not answer (yet); try again
-├── ModelUnavailable    503  the embedding or language model does not answer; try again
-│   └── ModelMisbehaved      it answered, but not with what was asked for
-├── SettingsError            a setting is wrong; the text names it
-└── StartupError             the server cannot start; the text says what to do
-    ├── DataFolderBusy       another server runs on this data folder
-    ├── WrongPostgres        the data folder, or the database, is of another version
-    └── SchemaError          the schema is newer than this program, or a migration failed
+├── Unauthorized          401  no token, or one that this server did not sign
+├── NotFound              404  no such thing, or it was deleted
+├── APIError                   whatever else the API answers
+│   ├── BadRequest        400  the caller's mistake; the text names the field
+│   │   └── AlreadyExists 400  the name is taken
+│   ├── MethodNotAllowed  405  the path exists, not with this method
+│   ├── TooLarge          413  the body is over the limit
+│   ├── OutOfSpace        507  the database's disk is full
+│   ├── Unavailable       503  something the server needs does not answer; try again
+│   │   ├── DatabaseUnavailable     the database does not (yet)
+│   │   └── ModelUnavailable        the embedding or language model does not
+│   │       └── ModelMisbehaved     it answered, but not with what was asked for
+│   └── Unreachable                 the client got no answer at all
+├── SettingsError              a setting is wrong; the text names it
+└── StartupError               the server cannot start; the text says what to do
+    ├── DataFolderBusy         another server runs on this data folder
+    ├── WrongPostgres          the data folder, or the database, is of another version
+    └── SchemaError            the schema is newer than this program, or a migration failed
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 
 class Error(Exception):
     """Something went wrong that the caller can act on."""
 
     hint = ""
+    """What to do about it."""
+
+    response_data: dict[str, Any] | None = None
+    """What a server answered to a client: `status_code` and `message`."""
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
         super().__init__(message or self.__doc__)
@@ -39,7 +47,11 @@ class Error(Exception):
         return str(self.args[0])
 
 
-class BadRequest(Error):
+class APIError(Error):
+    """The API did not do what it was asked."""
+
+
+class BadRequest(APIError):
     """The request is not valid."""
 
 
@@ -55,7 +67,7 @@ class NotFound(Error):
     """not found"""  # noqa: D400 -- the protocol's own text
 
 
-class MethodNotAllowed(Error):
+class MethodNotAllowed(APIError):
     """This path does not take this method."""
 
     def __init__(self, allowed: list[str]) -> None:
@@ -63,17 +75,25 @@ class MethodNotAllowed(Error):
         self.allowed = allowed
 
 
-class TooLarge(Error):
+class TooLarge(APIError):
     """request body too large. if you're uploading documents, reduce the batch size or size of the document chunks"""  # noqa: D400 -- the protocol's own text
 
 
-class OutOfSpace(Error):
+class OutOfSpace(APIError):
     """The database has no disk space left."""
 
     hint = "Free space on the data folder's disk; the server recovers by itself."
 
 
-class DatabaseUnavailable(Error):
+class Unavailable(APIError):
+    """Something the server needs does not answer."""
+
+
+class Unreachable(APIError):
+    """The server does not answer."""
+
+
+class DatabaseUnavailable(Unavailable):
     """The database does not answer."""
 
     hint = "The server keeps trying; run `recollect doctor` when this lasts."
@@ -81,7 +101,7 @@ class DatabaseUnavailable(Error):
     """Seconds after which trying again makes sense."""
 
 
-class ModelUnavailable(Error):
+class ModelUnavailable(Unavailable):
     """The model does not answer."""
 
     def __init__(
@@ -123,6 +143,7 @@ STATUS: dict[type[Error], HTTPStatus] = {
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     OutOfSpace: HTTPStatus.INSUFFICIENT_STORAGE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

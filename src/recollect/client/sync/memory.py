@@ -1,0 +1,141 @@
+# Made by tools/unasync.py of src/recollect/client/aio/memory.py: change that.
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+from uuid import uuid4
+
+from recollect.client.connections import Api
+from recollect.client.models import (
+    Memory,
+    MemorySearchPayload,
+    MemorySearchResult,
+    SearchScope,
+    SearchType,
+    Session,
+    plain,
+)
+from recollect.client.wire import Call, path
+
+
+class SyncMemory(Api):
+    """Sessions, and the memory of each."""
+
+    def add_session(self, session: Session) -> Session:
+        """Create a session, and return it as the server has it.
+
+        Raises BadRequest if its id is taken, also by a deleted session, or its user does not exist.
+
+            session = Session(session_id="trip", user_id="ana", metadata={"topic": "Lisbon"})
+            session = client.memory.add_session(session)
+        """
+        call = Call(Session, "POST", "/sessions", body=session.dict(exclude_none=True))
+        return self._connections.sync.send(call)
+
+    def get_session(self, session_id: str) -> Session:
+        """Return a session. Raises NotFoundError if there is none, or it was deleted.
+
+        session = client.memory.get_session("trip")
+        print(session.metadata)
+        """
+        return self._connections.sync.send(Call(Session, "GET", path("/sessions/{session_id}", session_id=session_id)))
+
+    def update_session(self, session: Session) -> Session:
+        """Merge metadata into a session: keys that are not named stay. A deleted session comes back, without messages.
+
+        Raises NotFoundError if there never was one.
+        """
+        where = path("/sessions/{session_id}", session_id=session.session_id)
+        call = Call(Session, "PATCH", where, body=session.dict(exclude_none=True))
+        return self._connections.sync.send(call)
+
+    def list_sessions(self, limit: int | None = None, cursor: int | None = None) -> list[Session]:
+        """Return at most `limit` sessions (all, unless said otherwise) whose `id` is greater than `cursor`."""
+        query = {"limit": limit, "cursor": cursor}
+        return self._connections.sync.send(Call(list[Session], "GET", "/sessions", query=query))
+
+    def list_all_sessions(self, chunk_size: int = 100) -> Iterator[list[Session]]:
+        """Yield all sessions, `chunk_size` at a time, each exactly once whatever is deleted meanwhile.
+
+        `chunk_size` is 1 or more; the last list may be shorter.
+
+            for sessions in client.memory.list_all_sessions():
+                print([session.session_id for session in sessions])
+        """
+        if chunk_size < 1:
+            raise ValueError("chunk_size is less than 1")
+        cursor: int | None = None
+        while sessions := self.list_sessions(chunk_size, cursor):
+            yield sessions
+            cursor = sessions[-1].id
+
+    def get_memory(self, session_id: str, lastn: int | None = None) -> Memory:
+        """Return what to begin the next turn with: the summary so far and the messages after it, oldest first.
+
+        With `lastn`, the last so many messages instead. A session that does not exist has an empty memory.
+
+            memory = client.memory.get_memory("trip", lastn=6)
+            prompt = [f"{message.role}: {message.content}" for message in memory.messages]
+        """
+        where = path("/sessions/{session_id}/memory", session_id=session_id)
+        return self._connections.sync.send(Call(Memory, "GET", where, query={"lastn": lastn}))
+
+    def add_memory(self, session_id: str, memory_messages: Memory, *, wait: float | None = None) -> str:
+        """Add messages to a session, which is created if there is none. Returns "OK" once they are on the disk.
+
+        `wait`: up to so many seconds, at most 60, until they can be found by meaning; "stored" if that was not enough.
+        A message with a uuid that the session already has replaces it. Raises BadRequest.
+
+            memory = Memory(messages=[Message(role="Ana", content="We leave on Friday.")])
+            client.memory.add_memory("trip", memory)
+        """
+        # With uuids of our own a lost answer does no harm: sent again, the messages are not stored twice.
+        messages = [{"uuid": str(uuid4())} | plain(message, exclude_none=True) for message in memory_messages.messages]
+        call = Call(
+            str,
+            "POST",
+            path("/sessions/{session_id}/memory", session_id=session_id),
+            body={"messages": messages},
+            query={"wait": wait},
+            repeatable=True,
+            seconds=wait or 0,
+        )
+        return self._connections.sync.send(call)
+
+    def delete_memory(self, session_id: str) -> str:
+        """Delete a session with all its messages, and return "OK". Raises NotFoundError.
+
+        client.memory.delete_memory("trip")
+        """
+        where = path("/sessions/{session_id}/memory", session_id=session_id)
+        return self._connections.sync.send(Call(str, "DELETE", where))
+
+    def search_memory(
+        self,
+        session_id: str,
+        search_payload: MemorySearchPayload,
+        limit: int | None = None,
+        *,
+        explain: bool = False,
+    ) -> list[MemorySearchResult]:
+        """Find at most `limit` messages of a session (10 unless said otherwise, at most 1,000), the best first.
+
+        `explain` has a hybrid search say what each feature contributed. Raises BadRequest for a filter that is none,
+        Unavailable without an embedding model. An unknown session holds nothing.
+
+            payload = MemorySearchPayload(text="When do we leave?", search_type="hybrid")
+            results = client.memory.search_memory("trip", payload, limit=3)
+        """
+        if search_payload.search_type not in {None, *get_args(SearchType)}:
+            raise ValueError(f"search_type is not one of {', '.join(get_args(SearchType))}")
+        if search_payload.search_scope not in {None, *get_args(SearchScope)}:
+            raise ValueError(f"search_scope is not one of {', '.join(get_args(SearchScope))}")
+        call = Call(
+            list[MemorySearchResult],
+            "POST",
+            path("/sessions/{session_id}/search", session_id=session_id),
+            body=search_payload.dict(exclude_none=True),
+            query={"limit": limit, "explain": explain or None},
+            repeatable=True,
+        )
+        return self._connections.sync.send(call)

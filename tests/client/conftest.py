@@ -1,0 +1,39 @@
+"""A server in a process of its own, so that calls that block have somebody to answer them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from live import started
+
+from recollect import CreateUserRequest, ZepClient
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where a server with the local model answers. Tests share it, and name what they store by `name`."""
+    with started() as server:
+        yield server.address
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"name-{next(_numbers)}"
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[ZepClient]:
+    """A client of the shared server."""
+    with ZepClient(address) as client:
+        yield client
+
+
+@pytest.fixture
+def user_id(client: ZepClient, name: str) -> str:
+    """The id of a user."""
+    return client.user.add(CreateUserRequest(user_id=name, first_name="Ana", metadata={"plan": "free"})).user_id
