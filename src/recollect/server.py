@@ -7,8 +7,9 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -79,8 +80,7 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
         dsn = embedded.dsn if embedded else settings.database_url
         assert dsn is not None
         store, models = await stack.enter_async_context(_workshop(settings, dsn))
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        worker = _start_work(settings, store, models, app, tasks, stack)
+        worker = await stack.enter_async_context(_background(settings, store, models, app))
         app.services = Services(
             settings,
             store,
@@ -101,13 +101,11 @@ async def work(settings: Settings, dsn: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _workshop(settings, dsn) as (store, models):
         worker = Worker(store, kinds(store, models, WorkMetrics(CollectorRegistry())), lanes=max(settings.workers, 1))
-        async with asyncio.TaskGroup() as tasks:
-            running = [worker.run(), wake_on_announcement(dsn, worker), follow_models(store, models)]
-            started = [tasks.create_task(work) for work in running]
+        async with _beside(
+            worker.run, partial(wake_on_announcement, dsn, worker), partial(follow_models, store, models)
+        ):
             log.info("working", extra={"lanes": max(settings.workers, 1)})
             await stop.wait()
-            for task in started:
-                task.cancel()
     log.info("stopped")
 
 
@@ -157,23 +155,41 @@ async def _workshop(settings: Settings, dsn: str) -> AsyncIterator[tuple[Store, 
         await database.close()
 
 
-def _start_work(
-    settings: Settings, store: Store, models: Models, app: App, tasks: asyncio.TaskGroup, stack: AsyncExitStack
-) -> Worker | Announcer:
-    """Start what runs beside the requests; return whom to tell of new jobs."""
-    running = [follow_models(store, models)]
+@contextlib.asynccontextmanager
+async def _background(settings: Settings, store: Store, models: Models, app: App) -> AsyncIterator[Worker | Announcer]:
+    """Run what goes on beside the requests; yield whom to tell of new jobs."""
+    loops: list[Callable[[], Awaitable[None]]] = [partial(follow_models, store, models)]
     if settings.purge_every:
-        running.append(purge_regularly(store, settings.purge_every * 60))
+        loops.append(partial(purge_regularly, store, settings.purge_every * 60))
     worker: Worker | Announcer
     if settings.workers:
         worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)), lanes=settings.workers)
-        running += [worker.run(), wake_on_announcement(store.database.dsn, worker)]
+        loops.append(partial(wake_on_announcement, store.database.dsn, worker))
     else:
         worker = Announcer(store)
-        running.append(worker.run())
-    for work in running:
-        stack.callback(tasks.create_task(work).cancel)
-    return worker
+    async with _beside(worker.run, *loops):
+        yield worker
+
+
+@contextlib.asynccontextmanager
+async def _beside(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Keep endless loops running; in the end cancel them and wait until they are still."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(_kept(loop)) for loop in loops]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+
+
+async def _kept(loop: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception:  # the server outlives what nobody thought of
+            log.exception("background work broke off and starts again")
+        await asyncio.sleep(1)
 
 
 def _starting(embedded: EmbeddedPostgres | None) -> str:

@@ -40,6 +40,9 @@ LOST = (
 )
 _FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
 
+LOSERS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""What tells that a statement met others and should be run again."""
+
 
 class Connection:
     """One connection to PostgreSQL, with each statement prepared when first used."""
@@ -94,7 +97,7 @@ class Database:
             connection = await self._take()
             try:
                 rows = await connection.fetch(name, *arguments)
-            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            except LOSERS:
                 self._give(connection)
                 continue
             except BaseException as error:
@@ -123,8 +126,12 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend one connection inside a transaction: committed at the end, rolled back on any error."""
-        async with self.connection() as connection, connection.raw.transaction():
-            yield connection
+        async with self.connection() as connection:
+            try:
+                async with connection.raw.transaction():
+                    yield connection
+            except LOSERS as error:
+                raise DatabaseUnavailable("The transaction lost against another; try again.") from error
 
     async def close(self) -> None:
         """Close what is idle and refuse new work."""
