@@ -24,7 +24,7 @@ async def test_a_transport_of_the_other_kind_is_told() -> None:
         await blocking.acheck()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:8000", "localhost", "", "ftp://127.0.0.1"])
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "localhost", "", "ftp://127.0.0.1", "http://", "http://a:b"])
 def test_an_address_has_to_be_one(address: str) -> None:
     """What is no address of HTTP is refused, with an example of one."""
     with pytest.raises(ValueError, match=r"http://127\.0\.0\.1:8000"):

@@ -71,7 +71,7 @@ class ZepClient:
         retries: int = 3,
         transport: Transport = None,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
+        if not _is_address(base_url):
             raise ValueError(f"base_url is {base_url!r}, which is not like http://127.0.0.1:8000")
         self.base_url = base_url.rstrip("/") + API
         authorization = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
@@ -124,3 +124,11 @@ class ZepClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host)

@@ -219,7 +219,7 @@ class Job(Model):
 
     id: UUID
     kind: str
-    state: JobStatus
+    state: str
     about: UUID
     items: int
     attempts: int

@@ -53,6 +53,21 @@ async def test_what_may_have_been_done_is_not_repeated(trouble: bytes) -> None:
         assert len(server.requests) == 1
 
 
+async def test_what_never_arrived_is_repeated() -> None:
+    """A call that could not even connect was not done, so that any is sent again."""
+    attempts = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        attempts.append(request)
+        if len(attempts) < 3:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(201, text='{"session_id": "trip"}')
+
+    with ZepClient("http://test", transport=httpx.MockTransport(handle)) as client:
+        assert await client.memory.aadd_session(Session(session_id="trip")) == Session(session_id="trip")
+    assert len(attempts) == 3
+
+
 async def test_repeating_ends() -> None:
     """After as many further attempts as were asked for the error of the last one is raised."""
     with Misbehaving(BUSY).running() as server, ZepClient(server.address, retries=2) as client:
