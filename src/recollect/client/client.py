@@ -58,8 +58,8 @@ class ZepClient:
     Nothing is sent before the first call; `check` asks whether all is well. One client serves all threads and event
     loops of a program. Raises ValueError for an address that is none.
 
-        async with ZepClient("http://127.0.0.1:8000") as client:
-            memory = await client.memory.aget_memory("trip")
+    >>> async with ZepClient("http://127.0.0.1:8000") as client:
+    ...     memory = await client.memory.aget_memory("trip")
     """
 
     def __init__(

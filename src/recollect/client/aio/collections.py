@@ -24,8 +24,8 @@ class AsyncCollections(Api):
         `name`: 3 to 40 letters, digits, _ and -, in lower case from then on. `embedding_dimensions`: 8 to 2,000; that
         of the server's own model is 384. Raises BadRequest, also if the name is taken.
 
-            notes = await client.document.aadd_collection("travel-notes", embedding_dimensions=384)
-            await notes.aadd_documents([Document(content="The ferry leaves at noon.")])
+        >>> notes = await client.document.aadd_collection("travel-notes", embedding_dimensions=384)
+        >>> await notes.aadd_documents([Document(content="The ferry leaves at noon.")])
         """
         wanted = {
             "name": name,

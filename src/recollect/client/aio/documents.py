@@ -17,8 +17,8 @@ class AsyncDocuments(Collected):
 
         Raises BadRequest (an id is taken, a vector is of the wrong width, has to be there or must not be), TooLarge.
 
-            uuids = await collection.aadd_documents([Document(content="The ferry leaves at noon.")])
-            document = await collection.aget_document(uuids[0])
+        >>> uuids = await notes.aadd_documents([Document(content="The ferry leaves at noon.")])
+        >>> document = await notes.aget_document(uuids[0])
         """
         if batch_size < 1:
             raise ValueError("batch_size is less than 1")
@@ -103,8 +103,8 @@ class AsyncDocuments(Collected):
         The best come first; `score` is (1 + cosine similarity) / 2, 0 if metadata alone was asked for. `search_type`
         is "similarity" unless said otherwise, "mmr" or, with a text, "hybrid". Raises BadRequest, NotFoundError.
 
-            documents = await collection.asearch("When does the ferry leave?", limit=3)
-            print(documents[0].content, documents[0].score)
+        >>> documents = await notes.asearch("When does the ferry leave?", limit=3)
+        >>> print([(document.content, document.score) for document in documents])
         """
         found, _ = await self.asearch_return_query_vector(text, embedding, metadata, limit, search_type, mmr_lambda)
         return found

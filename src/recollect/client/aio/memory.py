@@ -25,8 +25,8 @@ class AsyncMemory(Api):
 
         Raises BadRequest if its id is taken, also by a deleted session, or its user does not exist.
 
-            session = Session(session_id="trip", user_id="ana", metadata={"topic": "Lisbon"})
-            session = await client.memory.aadd_session(session)
+        >>> session = Session(session_id="trip", user_id="ana", metadata={"topic": "Lisbon"})
+        >>> session = await client.memory.aadd_session(session)
         """
         call = Call(Session, "POST", "/sessions", body=session.dict(exclude_none=True))
         return await self._connections.aio.asend(call)
@@ -34,8 +34,8 @@ class AsyncMemory(Api):
     async def aget_session(self, session_id: str) -> Session:
         """Return a session. Raises NotFoundError if there is none, or it was deleted.
 
-        session = await client.memory.aget_session("trip")
-        print(session.metadata)
+        >>> session = await client.memory.aget_session("trip")
+        >>> print(session.metadata)
         """
         return await self._connections.aio.asend(
             Call(Session, "GET", path("/sessions/{session_id}", session_id=session_id))
@@ -58,10 +58,8 @@ class AsyncMemory(Api):
     async def alist_all_sessions(self, chunk_size: int = 100) -> AsyncIterator[list[Session]]:
         """Yield all sessions, `chunk_size` at a time, each exactly once whatever is deleted meanwhile.
 
-        `chunk_size` is 1 or more; the last list may be shorter.
-
-            async for sessions in client.memory.alist_all_sessions():
-                print([session.session_id for session in sessions])
+        >>> async for sessions in client.memory.alist_all_sessions():
+        ...     print([session.session_id for session in sessions])
         """
         if chunk_size < 1:
             raise ValueError("chunk_size is less than 1")
@@ -75,8 +73,8 @@ class AsyncMemory(Api):
 
         With `lastn`, the last so many messages instead. A session that does not exist has an empty memory.
 
-            memory = await client.memory.aget_memory("trip", lastn=6)
-            prompt = [f"{message.role}: {message.content}" for message in memory.messages]
+        >>> memory = await client.memory.aget_memory("trip", lastn=6)
+        >>> prompt = [f"{message.role}: {message.content}" for message in memory.messages]
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
         return await self._connections.aio.asend(Call(Memory, "GET", where, query={"lastn": lastn}))
@@ -87,8 +85,8 @@ class AsyncMemory(Api):
         `wait`: up to so many seconds, at most 60, until they can be found by meaning; "stored" if that was not enough.
         A message with a uuid that the session already has replaces it. Raises BadRequest.
 
-            memory = Memory(messages=[Message(role="Ana", content="We leave on Friday.")])
-            await client.memory.aadd_memory("trip", memory)
+        >>> memory = Memory(messages=[Message(role="Ana", content="We leave on Friday.")])
+        >>> await client.memory.aadd_memory("trip", memory)
         """
         # With uuids of our own a lost answer does no harm: sent again, the messages are not stored twice.
         messages = [{"uuid": str(uuid4())} | plain(message, exclude_none=True) for message in memory_messages.messages]
@@ -106,7 +104,7 @@ class AsyncMemory(Api):
     async def adelete_memory(self, session_id: str) -> str:
         """Delete a session with all its messages, and return "OK". Raises NotFoundError.
 
-        await client.memory.adelete_memory("trip")
+        >>> await client.memory.adelete_memory("trip")
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
         return await self._connections.aio.asend(Call(str, "DELETE", where))
@@ -124,8 +122,8 @@ class AsyncMemory(Api):
         `explain` has a hybrid search say what each feature contributed. Raises BadRequest for a filter that is none,
         Unavailable without an embedding model. An unknown session holds nothing.
 
-            payload = MemorySearchPayload(text="When do we leave?", search_type="hybrid")
-            results = await client.memory.asearch_memory("trip", payload, limit=3)
+        >>> payload = MemorySearchPayload(text="When do we leave?", search_type="hybrid")
+        >>> results = await client.memory.asearch_memory("trip", payload, limit=3)
         """
         if search_payload.search_type not in {None, *get_args(SearchType)}:
             raise ValueError(f"search_type is not one of {', '.join(get_args(SearchType))}")

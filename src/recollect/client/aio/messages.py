@@ -15,8 +15,8 @@ class AsyncMessages(Api):
 
         An unknown session has none.
 
-            messages = await client.message.aget_session_messages("trip", limit=50)
-            print(messages[0].content)
+        >>> messages = await client.message.aget_session_messages("trip", limit=50)
+        >>> print(messages[0].content)
         """
         if limit < 1 or cursor < 1:
             raise ValueError("limit and cursor have to be 1 or more")
@@ -35,8 +35,8 @@ class AsyncMessages(Api):
         The published client wants the metadata in a dictionary of its own, `{"metadata": {...}}`; here that may be
         left out. To set a key called "metadata" to a dictionary, wrap it.
 
-            message = await client.message.aupdate_message_metadata("trip", message.uuid, {"mood": "merry"})
-            print(message.metadata)
+        >>> message = await client.message.aupdate_message_metadata("trip", messages[0].uuid, {"mood": "merry"})
+        >>> print(message.metadata)
         """
         wrapped = list(metadata) == ["metadata"] and isinstance(metadata["metadata"], dict)
         where = path(MESSAGE, session_id=session_id, message_id=message_id)

@@ -28,8 +28,8 @@ class AsyncUsers(Api):
     async def aadd(self, user: CreateUserRequest) -> User:
         """Create a user, and return it as the server has it. Raises BadRequest if the id is taken.
 
-        user = await client.user.aadd(CreateUserRequest(user_id="ana", email="ana@example.com"))
-        print(user.created_at)
+        >>> user = await client.user.aadd(CreateUserRequest(user_id="ana", email="ana@example.com"))
+        >>> print(user.created_at)
         """
         return await self._connections.aio.asend(Call(User, "POST", "/user", body=user.dict(exclude_none=True)))
 
@@ -84,8 +84,8 @@ class AsyncUsers(Api):
         `metadata` filters as in MemorySearchPayload; the dates are RFC 3339 texts, both inclusive. With `explain` each
         result says what each feature contributed to its score. Raises NotFoundError for an unknown user, BadRequest.
 
-            results = await client.user.asearch("ana", "What can her sister not eat?", limit=3)
-            print([result.message["content"] for result in results])
+        >>> results = await client.user.asearch("ana", "What can her sister not eat?", limit=3)
+        >>> print([result.message["content"] for result in results])
         """
         wanted = {
             "text": text,

@@ -25,8 +25,8 @@ class SyncCollections(Api):
         `name`: 3 to 40 letters, digits, _ and -, in lower case from then on. `embedding_dimensions`: 8 to 2,000; that
         of the server's own model is 384. Raises BadRequest, also if the name is taken.
 
-            notes = client.document.add_collection("travel-notes", embedding_dimensions=384)
-            notes.add_documents([Document(content="The ferry leaves at noon.")])
+        >>> notes = client.document.add_collection("travel-notes", embedding_dimensions=384)
+        >>> notes.add_documents([Document(content="The ferry leaves at noon.")])
         """
         wanted = {
             "name": name,

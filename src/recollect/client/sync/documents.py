@@ -18,8 +18,8 @@ class SyncDocuments(Collected):
 
         Raises BadRequest (an id is taken, a vector is of the wrong width, has to be there or must not be), TooLarge.
 
-            uuids = collection.add_documents([Document(content="The ferry leaves at noon.")])
-            document = collection.get_document(uuids[0])
+        >>> uuids = notes.add_documents([Document(content="The ferry leaves at noon.")])
+        >>> document = notes.get_document(uuids[0])
         """
         if batch_size < 1:
             raise ValueError("batch_size is less than 1")
@@ -104,8 +104,8 @@ class SyncDocuments(Collected):
         The best come first; `score` is (1 + cosine similarity) / 2, 0 if metadata alone was asked for. `search_type`
         is "similarity" unless said otherwise, "mmr" or, with a text, "hybrid". Raises BadRequest, NotFoundError.
 
-            documents = collection.search("When does the ferry leave?", limit=3)
-            print(documents[0].content, documents[0].score)
+        >>> documents = notes.search("When does the ferry leave?", limit=3)
+        >>> print([(document.content, document.score) for document in documents])
         """
         found, _ = self.search_return_query_vector(text, embedding, metadata, limit, search_type, mmr_lambda)
         return found

@@ -26,8 +26,8 @@ class SyncMemory(Api):
 
         Raises BadRequest if its id is taken, also by a deleted session, or its user does not exist.
 
-            session = Session(session_id="trip", user_id="ana", metadata={"topic": "Lisbon"})
-            session = client.memory.add_session(session)
+        >>> session = Session(session_id="trip", user_id="ana", metadata={"topic": "Lisbon"})
+        >>> session = client.memory.add_session(session)
         """
         call = Call(Session, "POST", "/sessions", body=session.dict(exclude_none=True))
         return self._connections.sync.send(call)
@@ -35,8 +35,8 @@ class SyncMemory(Api):
     def get_session(self, session_id: str) -> Session:
         """Return a session. Raises NotFoundError if there is none, or it was deleted.
 
-        session = client.memory.get_session("trip")
-        print(session.metadata)
+        >>> session = client.memory.get_session("trip")
+        >>> print(session.metadata)
         """
         return self._connections.sync.send(Call(Session, "GET", path("/sessions/{session_id}", session_id=session_id)))
 
@@ -57,10 +57,8 @@ class SyncMemory(Api):
     def list_all_sessions(self, chunk_size: int = 100) -> Iterator[list[Session]]:
         """Yield all sessions, `chunk_size` at a time, each exactly once whatever is deleted meanwhile.
 
-        `chunk_size` is 1 or more; the last list may be shorter.
-
-            for sessions in client.memory.list_all_sessions():
-                print([session.session_id for session in sessions])
+        >>> for sessions in client.memory.list_all_sessions():
+        ...     print([session.session_id for session in sessions])
         """
         if chunk_size < 1:
             raise ValueError("chunk_size is less than 1")
@@ -74,8 +72,8 @@ class SyncMemory(Api):
 
         With `lastn`, the last so many messages instead. A session that does not exist has an empty memory.
 
-            memory = client.memory.get_memory("trip", lastn=6)
-            prompt = [f"{message.role}: {message.content}" for message in memory.messages]
+        >>> memory = client.memory.get_memory("trip", lastn=6)
+        >>> prompt = [f"{message.role}: {message.content}" for message in memory.messages]
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
         return self._connections.sync.send(Call(Memory, "GET", where, query={"lastn": lastn}))
@@ -86,8 +84,8 @@ class SyncMemory(Api):
         `wait`: up to so many seconds, at most 60, until they can be found by meaning; "stored" if that was not enough.
         A message with a uuid that the session already has replaces it. Raises BadRequest.
 
-            memory = Memory(messages=[Message(role="Ana", content="We leave on Friday.")])
-            client.memory.add_memory("trip", memory)
+        >>> memory = Memory(messages=[Message(role="Ana", content="We leave on Friday.")])
+        >>> client.memory.add_memory("trip", memory)
         """
         # With uuids of our own a lost answer does no harm: sent again, the messages are not stored twice.
         messages = [{"uuid": str(uuid4())} | plain(message, exclude_none=True) for message in memory_messages.messages]
@@ -105,7 +103,7 @@ class SyncMemory(Api):
     def delete_memory(self, session_id: str) -> str:
         """Delete a session with all its messages, and return "OK". Raises NotFoundError.
 
-        client.memory.delete_memory("trip")
+        >>> client.memory.delete_memory("trip")
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
         return self._connections.sync.send(Call(str, "DELETE", where))
@@ -123,8 +121,8 @@ class SyncMemory(Api):
         `explain` has a hybrid search say what each feature contributed. Raises BadRequest for a filter that is none,
         Unavailable without an embedding model. An unknown session holds nothing.
 
-            payload = MemorySearchPayload(text="When do we leave?", search_type="hybrid")
-            results = client.memory.search_memory("trip", payload, limit=3)
+        >>> payload = MemorySearchPayload(text="When do we leave?", search_type="hybrid")
+        >>> results = client.memory.search_memory("trip", payload, limit=3)
         """
         if search_payload.search_type not in {None, *get_args(SearchType)}:
             raise ValueError(f"search_type is not one of {', '.join(get_args(SearchType))}")

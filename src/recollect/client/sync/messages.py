@@ -16,8 +16,8 @@ class SyncMessages(Api):
 
         An unknown session has none.
 
-            messages = client.message.get_session_messages("trip", limit=50)
-            print(messages[0].content)
+        >>> messages = client.message.get_session_messages("trip", limit=50)
+        >>> print(messages[0].content)
         """
         if limit < 1 or cursor < 1:
             raise ValueError("limit and cursor have to be 1 or more")
@@ -36,8 +36,8 @@ class SyncMessages(Api):
         The published client wants the metadata in a dictionary of its own, `{"metadata": {...}}`; here that may be
         left out. To set a key called "metadata" to a dictionary, wrap it.
 
-            message = client.message.update_message_metadata("trip", message.uuid, {"mood": "merry"})
-            print(message.metadata)
+        >>> message = client.message.update_message_metadata("trip", messages[0].uuid, {"mood": "merry"})
+        >>> print(message.metadata)
         """
         wrapped = list(metadata) == ["metadata"] and isinstance(metadata["metadata"], dict)
         where = path(MESSAGE, session_id=session_id, message_id=message_id)

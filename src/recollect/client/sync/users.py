@@ -29,8 +29,8 @@ class SyncUsers(Api):
     def add(self, user: CreateUserRequest) -> User:
         """Create a user, and return it as the server has it. Raises BadRequest if the id is taken.
 
-        user = client.user.add(CreateUserRequest(user_id="ana", email="ana@example.com"))
-        print(user.created_at)
+        >>> user = client.user.add(CreateUserRequest(user_id="ana", email="ana@example.com"))
+        >>> print(user.created_at)
         """
         return self._connections.sync.send(Call(User, "POST", "/user", body=user.dict(exclude_none=True)))
 
@@ -85,8 +85,8 @@ class SyncUsers(Api):
         `metadata` filters as in MemorySearchPayload; the dates are RFC 3339 texts, both inclusive. With `explain` each
         result says what each feature contributed to its score. Raises NotFoundError for an unknown user, BadRequest.
 
-            results = client.user.search("ana", "What can her sister not eat?", limit=3)
-            print([result.message["content"] for result in results])
+        >>> results = client.user.search("ana", "What can her sister not eat?", limit=3)
+        >>> print([result.message["content"] for result in results])
         """
         wanted = {
             "text": text,
