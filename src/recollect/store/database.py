@@ -212,9 +212,7 @@ async def connect(
         "plan_cache_mode": "force_generic_plan",
     }
     try:
-        raw: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            dsn, timeout=seconds, server_settings=settings, statement_cache_size=0
-        )
+        raw: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=seconds, server_settings=settings)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise StartupError(f"The database refuses: {error}", hint="Check RECOLLECT_DATABASE_URL.") from error
     except ValueError as error:  # its text may hold a part of the password
