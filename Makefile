@@ -67,7 +67,7 @@ arrows: setup-dev
 	$(BIN)/lint-imports
 
 unit: setup-dev setup-clients
-	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest
+	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 unit-oldest: setup-dev  ## what meets PostgreSQL, on the oldest one supported
 	RECOLLECT_TEST_PG=16 $(BIN)/pytest tests/store tests/embedded

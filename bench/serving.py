@@ -1,4 +1,4 @@
-"""A server for a benchmark: `recollect serve` on a temporary folder, as its users run it."""
+"""A server for a benchmark: `recollect serve` on a PostgreSQL of its own, on a temporary folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
-from recollect.store.embedded import owner
+from recollect.store.embedded import EmbeddedPostgres
 
 
 class Server(NamedTuple):
@@ -34,30 +34,30 @@ class Server(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def serving(*arguments: str, folder: str | None = None, **settings: str) -> AsyncIterator[Server]:
-    """Run a server until it is ready, on a folder of its own unless one is given, and stop it in the end."""
+    """Run PostgreSQL, with room for a benchmark's own connections, and a server on it; stop both in the end.
+
+    The data lie in a folder of their own, unless one is given.
+    """
     with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="recollect-bench-") as place:
         Path(place).chmod(0o711)  # run by root, PostgreSQL runs as another user
-        data_dir = Path(place) / "data"
-        argv = [sys.executable, "-m", "recollect.cli", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
-        process = await asyncio.create_subprocess_exec(
-            *argv, stderr=asyncio.subprocess.PIPE, env=os.environ | {"RECOLLECT_LOG_FORMAT": "json"} | settings
-        )
-        assert process.stderr is not None
-        event: dict[str, str] = {}
-        while event.get("event") != "ready":
-            line = await process.stderr.readline()
-            if not line:
-                raise SystemExit("the server did not start")
-            event = json.loads(line)
-        rest = asyncio.create_task(process.stderr.read())
-        holder = owner(data_dir)
-        assert holder is not None
-        assert holder.dsn is not None
-        postmaster = int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
-        yield Server(event["address"], holder.dsn, process.pid, postmaster, _programs())
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
-        await rest
+        async with EmbeddedPostgres(Path(place) / "data", settings={"max_connections": "120"}) as postgres:
+            settings |= {"RECOLLECT_LOG_FORMAT": "json", "RECOLLECT_DATABASE_URL": postgres.dsn}
+            argv = [sys.executable, "-m", "recollect.cli", "serve", "--port", "0", *arguments]
+            process = await asyncio.create_subprocess_exec(
+                *argv, stderr=asyncio.subprocess.PIPE, env=os.environ | settings
+            )
+            assert process.stderr is not None
+            event: dict[str, str] = {}
+            while event.get("event") != "ready":
+                line = await process.stderr.readline()
+                if not line:
+                    raise SystemExit("the server did not start")
+                event = json.loads(line)
+            rest = asyncio.create_task(process.stderr.read())
+            yield Server(event["address"], postgres.dsn, process.pid, postgres.pid, _programs())
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+            await rest
 
 
 def _programs() -> Path:
