@@ -38,11 +38,7 @@ PATIENCE = 60.0
 PAUSE = {"server": 0.0, "postgres": 1.0}
 """Seconds of peace before a kill: a PostgreSQL that ends right after its start is restarted ever more slowly."""
 
-CLEAN = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("RECOLLECT_", "ZEP_"))
-}
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("RECOLLECT_", "ZEP_"))}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
