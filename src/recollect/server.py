@@ -212,6 +212,7 @@ def web_config(settings: Settings, app: App) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nobody asks where a request came from
         timeout_graceful_shutdown=round(settings.shutdown_grace),
     )
 

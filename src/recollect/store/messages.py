@@ -16,7 +16,7 @@ from recollect.store.database import Row
 from recollect.store.directory import Place
 from recollect.store.keys import bucket_of, new_key
 
-ATTEMPTS = 4
+ATTEMPTS = 10
 """A place can prove wrong more than once: purged, created by another, purged again."""
 
 
