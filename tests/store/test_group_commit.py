@@ -26,24 +26,15 @@ async def contents(store: Store, session: str) -> list[str]:
     return [message.content for message in found]
 
 
-async def commits(store: Store) -> int:
-    async with store.database.connection() as connection:
-        await connection.raw.execute("SELECT pg_stat_force_next_flush()")
-        return int(
-            await connection.raw.fetchval("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-        )
-
-
 async def test_adds_at_once_share_commits(store: Store) -> None:
-    """A hundred adds at once to as many sessions take far fewer transactions, and each is stored."""
-    await add(store, "warm", "up")
-    await asyncio.sleep(0)
-    before = await commits(store)
+    """A hundred adds at once to as many new sessions take a few transactions, and each is stored."""
     await asyncio.gather(*(add(store, f"s{number}", "a", "b") for number in range(100)))
+    async with store.database.connection() as connection:
+        # A row carries the number of the transaction that made it.
+        transactions = await connection.raw.fetchval("SELECT count(DISTINCT xmin::text) FROM sessions")
+    assert transactions < 20
     for number in range(100):
         assert await contents(store, f"s{number}") == ["a", "b"]
-    # 100 lookups of the reads above, a few for the statistics; apart, the adds alone would be 100 more.
-    assert await commits(store) - before < 150
 
 
 async def test_adds_to_one_session_stay_whole(store: Store) -> None:
