@@ -86,6 +86,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="Set one of them, or choose embedding_provider local.",
             )
 
+    @property
+    def has_language_model(self) -> bool:
+        """Whether there is a language model to ask: one needs a key, or an address of its own."""
+        return bool(self.llm_base_url or self.llm_api_key)
+
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in redacted(self).items())})"
 

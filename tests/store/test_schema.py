@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from recollect.store.database import connect
 
-REFERENCE = {"recollect_migrations", "embedding_models"}
+REFERENCE = {"recollect_migrations", "embedding_models", "model_usage"}
 """Tables that belong to no tenant: small, and the same on every shard."""
 DIRECTORY = "session_names"
 TENANT_TABLES = "relkind IN ('r', 'p') AND relnamespace = 'recollect'::regnamespace AND relname <> ALL ($1)"

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from recollect.core import tokens
+from recollect.core.enrichment import jobs_of_message
 from recollect.errors import BadRequest
 from recollect.http.request import OK, Request, Response, json
 from recollect.store import Store, jobs, messages, sessions
@@ -54,20 +55,21 @@ async def add(request: Request) -> Response:
     settings = request.services.settings
     counts = await tokens.count_all([(body.role or "", body.content or "") for body in bodies])
     new = _new_messages(bodies, counts, bucket_of(request.project, session_id))
-    embeds = settings.embed_messages and settings.embedding_provider != "none"
+    kinds = jobs_of_message(settings)
     wait = _seconds_to_wait(request)
     place = await messages.add(
         request.services.store,
         request.project,
         session_id,
         new,
-        jobs=("embed",) if embeds else (),
+        jobs=kinds,
         language=settings.language,
     )
-    if not (embeds and new):
+    if not new:
         return OK
-    request.services.wake("embed")
-    if not wait or await _embedded(request.services.store, place, new, wait):
+    for kind in kinds:
+        request.services.wake(kind)
+    if not wait or "embed" not in kinds or await _embedded(request.services.store, place, new, wait):
         return OK
     return STORED
 

@@ -1,0 +1,47 @@
+"""Language models: a prompt in, a text or a checked structure out."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """What a model is asked: who it is to be, and what it is given."""
+
+    system: str
+    user: str
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What answers have cost so far."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class LanguageModel(Protocol):
+    """Answers prompts. It never tries again by itself: who asks knows how long the answer is worth waiting for."""
+
+    name: str
+
+    async def complete(self, task: str, prompt: Prompt, *, max_tokens: int) -> str:
+        """Answer with a text, which is not empty. Raises ModelUnavailable, ModelMisbehaved."""
+        ...
+
+    async def extract(self, task: str, prompt: Prompt, kind: type[T], *, max_tokens: int) -> T:
+        """Answer with a `kind` (a msgspec Struct): by the endpoint's structured outputs, else out of the text.
+
+        An answer that is not one is sent back once for repair. Raises ModelUnavailable, ModelMisbehaved, which shows
+        the answer.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...

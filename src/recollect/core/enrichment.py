@@ -1,0 +1,13 @@
+"""Which work a new message makes necessary."""
+
+from __future__ import annotations
+
+from recollect.settings import Settings
+
+
+def jobs_of_message(settings: Settings) -> tuple[str, ...]:
+    """Return the kinds of jobs that an added message is enqueued for."""
+    wanted = {
+        "embed": settings.embed_messages and settings.embedding_provider != "none",
+    }
+    return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)

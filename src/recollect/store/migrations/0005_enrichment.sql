@@ -1,0 +1,28 @@
+-- Vectors of summaries, of unit length, beside those of messages: a summary shares the seq of the newest message it
+-- covers, so the two cannot share a table.
+CREATE TABLE summary_embeddings (
+    bucket smallint NOT NULL,
+    session_key uuid NOT NULL,
+    seq bigint NOT NULL,
+    model smallint NOT NULL,
+    project_id text NOT NULL,
+    user_key uuid,
+    embedding halfvec NOT NULL,
+    PRIMARY KEY (bucket, session_key, seq, model)
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE summary_embeddings ALTER COLUMN embedding SET STORAGE MAIN;
+
+CREATE INDEX summary_embeddings_of_user ON summary_embeddings (bucket, user_key, model) WHERE user_key IS NOT NULL;
+
+-- What language models were asked for, by task and day; a handful of rows, the same for every bucket.
+CREATE TABLE model_usage (
+    task text NOT NULL,
+    model text NOT NULL,
+    day date NOT NULL,
+    calls bigint NOT NULL DEFAULT 0,
+    failures bigint NOT NULL DEFAULT 0,
+    prompt_tokens bigint NOT NULL DEFAULT 0,
+    completion_tokens bigint NOT NULL DEFAULT 0,
+    seconds double precision NOT NULL DEFAULT 0,
+    PRIMARY KEY (task, model, day)
+);
