@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import haystack
+import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -22,6 +23,7 @@ from recollect.core import text
 from recollect.core.embeddings import Models
 from recollect.core.recall import Hit, Recall, Wanted
 from recollect.errors import AlreadyExists, NotFound
+from recollect.models import Message
 from recollect.settings import load
 from recollect.store import Store, erasures, messages, recall, sessions, users
 from recollect.store.messages import NewMessage
@@ -321,7 +323,8 @@ async def test_many_late_vectors(store: Store, models: Models) -> None:
     by_meaning = TULIPS._replace(kind="similarity")
     key = (PROJECT, "user", "ann")
     assert await lived.search(key, scope, by_meaning) == []
-    page, _ = await messages.page(store, PROJECT, "talk", limit=None, offset=0)
+    listed, _, _ = await messages.page(store, PROJECT, "talk", limit=None, offset=0)
+    page = msgspec.json.decode(listed, type=list[Message])
     session = scope.sessions[0].key
     await haystack.embed(store, models.active, [(scope.bucket, session, page[n].uuid) for n in (0, 300, 599)])
     assert page[599] in [hit.message for hit in await lived.search(key, scope, by_meaning)]

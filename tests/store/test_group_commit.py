@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from recollect.errors import AlreadyExists, BadRequest
@@ -22,8 +23,8 @@ async def add(store: Store, session: str, *contents: str) -> None:
 
 
 async def contents(store: Store, session: str) -> list[str]:
-    found, _ = await messages.page(store, "default", session, limit=None, offset=0)
-    return [message.content for message in found]
+    found, _, _ = await messages.page(store, "default", session, limit=None, offset=0)
+    return [message["content"] for message in msgspec.json.decode(found)]
 
 
 async def test_adds_at_once_share_commits(store: Store) -> None:

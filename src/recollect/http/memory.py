@@ -12,7 +12,7 @@ import msgspec
 from recollect.core import tokens
 from recollect.core.enrichment import jobs_of_message
 from recollect.errors import BadRequest
-from recollect.http.request import OK, Request, Response, json
+from recollect.http.request import OK, Request, Response, as_it_is
 from recollect.store import Store, jobs, messages, sessions
 from recollect.store.directory import Place
 from recollect.store.keys import bucket_of, new_key
@@ -134,7 +134,7 @@ async def get(request: Request) -> Response:
         last=min(last, 2**31 - 1),
         window=request.services.settings.message_window,
     )
-    return json(memory)
+    return as_it_is(memory)
 
 
 async def delete(request: Request) -> Response:

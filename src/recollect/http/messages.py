@@ -9,7 +9,6 @@ import msgspec
 from recollect.errors import BadRequest
 from recollect.http.memory import Int32
 from recollect.http.request import MAX_INT64, Request, Response, json, merged
-from recollect.models import MessagePage
 from recollect.store import messages
 
 PAGE = 100
@@ -29,14 +28,14 @@ async def page(request: Request) -> Response:
     except BadRequest:  # the protocol forgives here
         limit, cursor = PAGE, 1
     offset = min(limit * (cursor - 1), MAX_INT64) if limit > 0 and cursor > 1 else 0
-    found, total = await messages.page(
+    found, count, total = await messages.page(
         request.services.store,
         request.project,
         request.name(),
         limit=limit if limit > 0 else None,
         offset=offset,
     )
-    return json(MessagePage(found, total, len(found)))
+    return json({"messages": found, "total_count": total, "row_count": count})
 
 
 async def get(request: Request) -> Response:

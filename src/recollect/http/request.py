@@ -45,6 +45,11 @@ def json(value: object, status: int = 200) -> Response:
     return Response(encoder.encode(value) + b"\n", status)
 
 
+def as_it_is(document: bytes) -> Response:
+    """Answer what is JSON already, ended by a newline."""
+    return Response(document + b"\n")
+
+
 class Request:
     """One request: the path's parameters, the query, the body, and what the server offers to answer it."""
 

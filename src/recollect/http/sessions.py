@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from recollect.http.request import Id, Request, Response, checked_id, json, merged
+from recollect.http.request import Id, Request, Response, as_it_is, checked_id, json, merged
 from recollect.store import sessions
 
 
@@ -51,7 +51,7 @@ async def patch(request: Request) -> Response:
 async def list_all(request: Request) -> Response:
     """List live sessions by ascending id."""
     limit = request.integer("limit")
-    return json(
+    return as_it_is(
         await sessions.all_after(
             request.services.store, request.project, request.integer("cursor"), limit if limit > 0 else None
         )
@@ -60,4 +60,4 @@ async def list_all(request: Request) -> Response:
 
 async def list_of_user(request: Request) -> Response:
     """List a user's live sessions by ascending id; none for an unknown user."""
-    return json(await sessions.of_user(request.services.store, request.project, request.name()))
+    return as_it_is(await sessions.of_user(request.services.store, request.project, request.name()))

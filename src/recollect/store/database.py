@@ -295,6 +295,8 @@ def _translated(error: BaseException) -> BaseException:
         return DatabaseUnavailable("The statement took longer than the limit.")
     if isinstance(error, (*LOST, TimeoutError, asyncpg.InsufficientResourcesError)):
         return DatabaseUnavailable()
+    if isinstance(error, asyncpg.ProgramLimitExceededError):
+        return BadRequest("limit: the answer would be larger than 1 GB; ask for smaller pages")
     # Our own statements are prepared by a test: what is left to be wrong in syntax is a JSONPath.
     if isinstance(error, asyncpg.DataError | asyncpg.PostgresSyntaxError):
         return BadRequest(str(error))

@@ -10,11 +10,13 @@ from uuid import UUID
 import msgspec
 
 from recollect.errors import DatabaseUnavailable, NotFound
-from recollect.models import Memory, Message, Metadata, Summary
+from recollect.models import NO_SUMMARY, Memory, Message, Metadata
 from recollect.store import Store, sessions
-from recollect.store.database import Row
 from recollect.store.directory import Place
 from recollect.store.keys import bucket_of, new_key
+
+NO_SUMMARY_JSON = msgspec.json.encode(NO_SUMMARY).decode()
+NO_MEMORY_JSON = msgspec.json.encode(Memory([]))
 
 ATTEMPTS = 10
 """A place can prove wrong more than once: purged, created by another, purged again."""
@@ -63,30 +65,25 @@ def _columns(messages: Sequence[NewMessage]) -> tuple[list[object], ...]:
     )
 
 
-async def memory(store: Store, project: str, session_id: str, *, last: int, window: int) -> Memory:
-    """Return the newest summary and the messages after it, or the last ones; nothing for an unknown session."""
-    rows = await store.directory.at(project, session_id, lambda place: _memory_rows(store, place, last, window))
-    if not rows:
-        return Memory(messages=[])
-    messages = [Message(*row[:7]) for row in rows if row[0] is not None]
-    summary = rows[0][7:]
-    return Memory(messages) if summary[0] is None else Memory(messages, Summary(*summary))
-
-
-async def _memory_rows(store: Store, place: Place, last: int, window: int) -> list[Row] | None:
-    return await store.database.fetch("messages.memory", *place, last, window) or None
+async def memory(store: Store, project: str, session_id: str, *, last: int, window: int) -> bytes:
+    """Return the newest summary and the messages after it, or the last ones, as a Memory in JSON."""
+    row = await store.directory.at(
+        project, session_id, lambda place: store.database.row("messages.memory", *place, last, window, NO_SUMMARY_JSON)
+    )
+    return NO_MEMORY_JSON if row is None else bytes(row[0])
 
 
 async def page(
     store: Store, project: str, session_id: str, *, limit: int | None, offset: int
-) -> tuple[list[Message], int]:
-    """Return one page of messages, oldest first, and how many there are in all (0 when the page is empty)."""
+) -> tuple[msgspec.Raw, int, int]:
+    """Return one page of messages, oldest first, as a JSON list; how many are on it; how many there are in all.
 
-    async def rows_at(place: Place) -> list[Row] | None:
-        return await store.database.fetch("messages.page", *place, limit, offset) or None
-
-    rows = await store.directory.at(project, session_id, rows_at) or []
-    return [Message(*row[:7]) for row in rows], rows[0][7] if rows else 0
+    An unknown session has none; nor are they counted past the end.
+    """
+    row = await store.directory.at(
+        project, session_id, lambda place: store.database.row("messages.page", *place, limit, offset)
+    )
+    return (msgspec.Raw(b"[]"), 0, 0) if row is None else (msgspec.Raw(row[0]), row[1], row[2])
 
 
 async def get(store: Store, project: str, session_id: str, uuid: UUID) -> Message:

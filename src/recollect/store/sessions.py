@@ -61,16 +61,18 @@ async def delete(store: Store, project: str, session_id: str) -> None:
         raise NotFound
 
 
-async def all_after(store: Store, project: str, cursor: int, limit: int | None) -> list[Session]:
-    """Return live sessions with an id above the cursor, in the order of ids."""
-    rows = await store.database.fetch("sessions.list", project, cursor, limit)
-    return [_session(row) for row in rows]
+async def all_after(store: Store, project: str, cursor: int, limit: int | None) -> bytes:
+    """Return live sessions with an id above the cursor, in the order of ids, as JSON."""
+    row = await store.database.row("sessions.list", project, cursor, limit)
+    assert row is not None
+    return bytes(row[0])
 
 
-async def of_user(store: Store, project: str, user_id: str) -> list[Session]:
-    """Return a user's live sessions in the order of ids; none for an unknown user."""
-    rows = await store.database.fetch("sessions.list_of_user", bucket_of(project, user_id), project, user_id)
-    return [_session(row) for row in rows]
+async def of_user(store: Store, project: str, user_id: str) -> bytes:
+    """Return a user's live sessions in the order of ids, as JSON; none for an unknown user."""
+    row = await store.database.row("sessions.list_of_user", bucket_of(project, user_id), project, user_id)
+    assert row is not None
+    return bytes(row[0])
 
 
 async def unname_orphan(store: Store, project: str, session_id: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .folder import default_data_dir
-from .lock import Owner, owner
+from recollect.data_folder import Owner, default_data_dir, owner
+
 from .supervisor import EmbeddedPostgres
 from .tools import TOOLS, run_tool
 

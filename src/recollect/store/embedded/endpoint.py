@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from recollect import unix_socket
+from recollect.data_folder import open_private
 from recollect.errors import StartupError
 
 from .account import Account
-from .lock import open_private
 
 ROLE = "recollect"
 DATABASE = "recollect"
 PORT = 5432
 """Part of the socket's name; no TCP port."""
-LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
-"""Bytes of a socket's path, without the closing NUL."""
 PRIVATE = 0o700
 
 
@@ -74,7 +73,7 @@ def _socket_folder(data_dir: Path, account: Account | None) -> Path:
     """Make `run` in the data folder, unless a path there is too long for a socket or unfit for a connection string."""
     folder = data_dir / "run"
     path = os.fsencode(folder / _socket_name())
-    if len(path) > LONGEST_SOCKET or b"," in path or path.decode(errors="ignore").encode() != path:
+    if len(path) > unix_socket.LONGEST or b"," in path or path.decode(errors="ignore").encode() != path:
         folder = _runtime_folder() / f"recollect-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
     uid, gid = account.ids if account else (os.getuid(), os.getgid())
     try:
@@ -98,7 +97,7 @@ def _runtime_folder() -> Path:
     if os.access(own, os.W_OK):
         return own
     found = Path(tempfile.gettempdir())
-    room = LONGEST_SOCKET - len(f"/recollect-{'0' * 16}/{_socket_name()}")
+    room = unix_socket.LONGEST - len(f"/recollect-{'0' * 16}/{_socket_name()}")
     return found if len(os.fsencode(found)) <= room else Path("/tmp")  # noqa: S108 -- ownership and mode are verified
 
 

@@ -1,4 +1,4 @@
-"""The data folder: where it is by default, how it is made, and where it must not be.
+"""The data folder of a PostgreSQL: what is in it, and where it must not be.
 
 lock            who holds the folder (0600)
 postgres.lock   held by every process of its PostgreSQL, and by nothing else
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from recollect import data_folder
 from recollect.errors import StartupError
 
 from .account import Account
@@ -29,38 +30,12 @@ NETWORK = re.compile(
 """File systems that don't keep PostgreSQL's locks or its fsync."""
 
 
-def default_data_dir() -> Path:
-    """Return the folder for this user's data; raise StartupError for a user without a home."""
-    if sys.platform == "linux" and os.geteuid() == 0:
-        return Path("/var/lib/recollect")
-    try:
-        home = Path.home()
-    except RuntimeError as error:
-        raise StartupError("This user has no home folder.", hint="Choose a data folder with --data-dir.") from error
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "recollect"
-    if sys.platform == "win32":
-        return home / "AppData" / "Local" / "recollect"
-    return home / ".local" / "share" / "recollect"
-
-
 def prepare(data_dir: Path, account: Account | None) -> Path:
     """Make the data folder unless it exists, and return its real path; nothing that exists is changed.
 
     Another user than ours may pass through what is made for it, and read nothing.
     """
-    try:
-        for missing in reversed([path for path in (data_dir, *data_dir.parents) if not path.exists()]):
-            missing.mkdir()
-            missing.chmod(0o700 if account is None else 0o711)
-        folder = data_dir.resolve(strict=True)
-    except OSError as error:
-        raise StartupError(
-            f"The data folder {data_dir} can't be made: {error.strerror}.",
-            hint="Choose another folder with --data-dir or RECOLLECT_DATA_DIR.",
-        ) from error
-    if not folder.is_dir():
-        raise StartupError(f"The data folder {data_dir} is a file.", hint="Choose another one with --data-dir.")
+    folder = data_folder.make(data_dir, passable=account is not None)
     kind = network_file_system(folder)
     if kind is not None:
         raise StartupError(

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from recollect.data_folder import open_private
 from recollect.errors import DataFolderBusy
 
 from .binaries import Programs
-from .lock import open_private
 from .process import Process, start
 
 LONGEST_LOG = 8 << 20

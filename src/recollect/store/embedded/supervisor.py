@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from recollect.data_folder import FolderLock, open_private, try_lock
 from recollect.errors import Error, OutOfSpace, StartupError
 
 from . import account as accounts
 from . import binaries, cluster, endpoint, folder, postmaster
-from .lock import FolderLock, open_private, try_lock
 from .process import Process
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recollect.data_folder import owner
 from recollect.errors import StartupError
 
 from . import binaries, cluster
-from .lock import owner
 from .supervisor import EmbeddedPostgres
 
 TOOLS = ("psql", "pg_dump", "pg_restore", "pg_dumpall", "pg_isready", "vacuumdb", "reindexdb")

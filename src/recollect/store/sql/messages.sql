@@ -52,36 +52,41 @@ WITH named AS (
 SELECT (SELECT key FROM session) AS key
 
 -- name: memory
--- The newest summary and the messages after its point, at most $4 of the newest, or the last $3 whatever the summary.
--- An existing session without messages gives one row without a message.
-SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata,
-    summary.uuid, summary.created_at, summary.content, summary.recent_message_uuid, summary.token_count,
-    summary.metadata
+-- The newest summary and the messages after its point, at most $4 of the newest, or the last $3 whatever the summary,
+-- as the JSON that is answered. No row: no such session.
+SELECT convert_to(concat(
+    '{"messages":[', (
+        SELECT string_agg(recent.json, ',' ORDER BY recent.seq) FROM (
+            SELECT m.seq, message_json(m) AS json FROM messages AS m
+            WHERE m.bucket = s.bucket AND m.session_key = s.key
+                AND m.seq > CASE WHEN $3::integer > 0 THEN s.cleared_seq ELSE coalesce(summary.seq, s.cleared_seq) END
+            ORDER BY m.seq DESC LIMIT CASE WHEN $3::integer > 0 THEN $3::integer ELSE $4::integer END
+        ) AS recent
+    ), '],"summary":', coalesce(summary.json, $5), '}'), 'UTF8') AS memory
 FROM sessions AS s
 LEFT JOIN LATERAL (
-    SELECT * FROM summaries WHERE bucket = s.bucket AND session_key = s.key AND seq > s.cleared_seq
-    ORDER BY seq DESC LIMIT 1
+    SELECT y.seq, summary_json(y) AS json FROM summaries AS y
+    WHERE y.bucket = s.bucket AND y.session_key = s.key AND y.seq > s.cleared_seq
+    ORDER BY y.seq DESC LIMIT 1
 ) AS summary ON true
-LEFT JOIN LATERAL (
-    SELECT * FROM messages
-    WHERE bucket = s.bucket AND session_key = s.key
-        AND seq > CASE WHEN $3::integer > 0 THEN s.cleared_seq ELSE coalesce(summary.seq, s.cleared_seq) END
-    ORDER BY seq DESC LIMIT CASE WHEN $3::integer > 0 THEN $3::integer ELSE $4::integer END
-) AS m ON true
 WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
-ORDER BY m.seq
 
 -- name: page
--- One page of a session's messages, oldest first, each with the number of all of them, which is counted once.
-WITH session AS MATERIALIZED (
-    SELECT bucket, key, cleared_seq FROM sessions WHERE bucket = $1 AND key = $2 AND deleted_at IS NULL
-)
-SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata,
-    (SELECT count(*) FROM session AS s
-    JOIN messages AS c ON c.bucket = s.bucket AND c.session_key = s.key AND c.seq > s.cleared_seq) AS total
-FROM session AS s
-JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq
-ORDER BY m.seq LIMIT $3 OFFSET $4
+-- One page of a session's messages, oldest first, as a JSON list; how many are on it, and how many there are in all (0
+-- past the end). No row: no such session.
+SELECT convert_to(concat('[', page.json, ']'), 'UTF8') AS messages, page.size,
+    CASE WHEN page.size > 0 THEN (
+        SELECT count(*) FROM messages AS c WHERE c.bucket = s.bucket AND c.session_key = s.key AND c.seq > s.cleared_seq
+    ) ELSE 0 END AS total
+FROM sessions AS s
+CROSS JOIN LATERAL (
+    SELECT string_agg(listed.json, ',' ORDER BY listed.seq) AS json, count(*) AS size FROM (
+        SELECT m.seq, message_json(m) AS json FROM messages AS m
+        WHERE m.bucket = s.bucket AND m.session_key = s.key AND m.seq > s.cleared_seq
+        ORDER BY m.seq LIMIT $3 OFFSET $4
+    ) AS listed
+) AS page
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 
 -- name: get
 SELECT m.uuid, m.created_at, m.updated_at, m.role, m.content, m.token_count, m.metadata

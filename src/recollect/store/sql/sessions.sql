@@ -28,17 +28,19 @@ SELECT key, id, created_at, updated_at, session_id, metadata, user_id FROM sessi
 WHERE bucket = $1 AND key = $2 AND deleted_at IS NULL
 
 -- name: list
--- All live sessions of a project after a row id.
-SELECT key, id, created_at, updated_at, session_id, metadata, user_id FROM sessions
-WHERE project_id = $1 AND id > $2 AND deleted_at IS NULL
-ORDER BY id LIMIT $3
+-- All live sessions of a project after a row id, as a JSON list.
+SELECT convert_to(concat('[', string_agg(listed.json, ',' ORDER BY listed.id), ']'), 'UTF8') AS sessions FROM (
+    SELECT s.id, session_json(s) AS json FROM sessions AS s
+    WHERE s.project_id = $1 AND s.id > $2 AND s.deleted_at IS NULL
+    ORDER BY s.id LIMIT $3
+) AS listed
 
 -- name: list_of_user
-SELECT key, id, created_at, updated_at, session_id, metadata, user_id FROM sessions
-WHERE bucket = $1
-    AND user_key = (SELECT key FROM users WHERE bucket = $1 AND project_id = $2 AND user_id = $3)
-    AND deleted_at IS NULL
-ORDER BY id
+SELECT convert_to(concat('[', string_agg(session_json(s), ',' ORDER BY s.id), ']'), 'UTF8') AS sessions
+FROM sessions AS s
+WHERE s.bucket = $1
+    AND s.user_key = (SELECT key FROM users WHERE bucket = $1 AND project_id = $2 AND user_id = $3)
+    AND s.deleted_at IS NULL
 
 -- name: patch
 -- Also brings a deleted session back; its messages stay behind cleared_seq.
