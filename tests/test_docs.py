@@ -8,7 +8,7 @@ import click
 import msgspec.inspect
 import pytest
 
-from recollect.cli import recollect
+from recollect.cli.commands import recollect
 from recollect.settings import ZEP_KEYS, ZEP_MODEL_KEYS, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -14,9 +14,11 @@ from functools import partial
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from recollect import unix_socket
 from recollect.core.embeddings import Models
 from recollect.core.recall import Recall
 from recollect.errors import DatabaseUnavailable, ModelUnavailable, StartupError
+from recollect.holders import holding
 from recollect.http.app import App
 from recollect.http.services import Services
 from recollect.settings import Settings
@@ -55,14 +57,14 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     backend = asyncio.create_task(_run_backend(settings, app, embedded, stop))
     with await _listen(settings, backend) as listener:
-        app.address = f"http://{settings.host}:{listener.getsockname()[1]}"
+        app.address = _address(settings, listener)
         web = Web(web_config(settings, app))
-        _stop_on_signals(web)
-        log.info("listening", extra={"address": app.address})
-        serving = asyncio.create_task(web.serve(sockets=[listener]))
-        await asyncio.wait({serving, backend}, return_when=asyncio.FIRST_COMPLETED)
-        web.should_exit = True
-        await serving
+        async with _stopping(settings, web):
+            log.info("listening", extra={"address": app.address})
+            serving = asyncio.create_task(web.serve(sockets=[listener]))
+            await asyncio.wait({serving, backend}, return_when=asyncio.FIRST_COMPLETED)
+            web.should_exit = True
+            await serving
     stop.set()
     if app.services is None:
         backend.cancel()  # a start that was interrupted, not one that is under way
@@ -218,28 +220,48 @@ def web_config(settings: Settings, app: App) -> uvicorn.Config:
 
 
 async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-        # Inherited by connections. asyncio, where uvloop is not, leaves it out for such sockets: +40 ms an answer.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError as error:
+        return unix_socket.listen(settings.socket) if settings.socket else _listen_on_port(settings)
+    except StartupError:
         await asyncio.wait({backend}, timeout=1)  # another server on our folder is the better thing to report
         if backend.done():
             await backend
         backend.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await backend
+        raise
+
+
+def _listen_on_port(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
         raise StartupError(
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
             hint="Choose another port with --port, or 0 for any free one.",
         ) from error
+    # Inherited by connections. asyncio, where uvloop is not, leaves it out for such sockets: +40 ms an answer.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def _stop_on_signals(web: Web) -> None:
+def _address(settings: Settings, listener: socket.socket) -> str:
+    return f"unix:{settings.socket}" if settings.socket else f"http://{settings.host}:{listener.getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def _stopping(settings: Settings, web: Web) -> AsyncIterator[None]:
+    """Have signals stop the server, or its last holder where it runs for those."""
+
     def stop() -> None:
         web.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+    async with AsyncExitStack() as stack:
+        if settings.socket:
+            stack.callback(unix_socket.clear, settings.socket)  # by then uvicorn has closed it
+            if settings.until_unused:
+                await stack.enter_async_context(holding(settings.socket, stop))
+        yield

@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one.")] = 8000
+    socket: Annotated[Path | None, Meta(description="Unix socket to listen on instead of a port.")] = None
+    until_unused: Annotated[bool, Meta(description="End with the last program that holds the socket.")] = False
     max_request_size: Annotated[int, Meta(ge=1024, le=2**30, description="Largest request body, in bytes.")] = 5242880
     shutdown_grace: Annotated[float, Meta(ge=0, le=3600, description="Seconds given to requests at the end.")] = 30.0
     auth_required: Annotated[bool, Meta(description="Ask for a token on every API route.")] = False
@@ -80,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "auth_required is on, but auth_secret is empty",
                 hint="Set RECOLLECT_AUTH_SECRET to a long random text, then make tokens with `recollect token`.",
             )
+        if self.until_unused and self.socket is None:
+            raise SettingsError("until_unused is on, but socket is not set", hint="Say which socket to listen on.")
         if self.embedding_provider == "openai" and not (self.embedding_api_key or self.embedding_base_url):
             raise SettingsError(
                 "embedding_provider is openai, but neither embedding_api_key nor embedding_base_url is set",

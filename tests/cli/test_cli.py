@@ -35,7 +35,7 @@ def test_help_loads_nothing_heavy() -> None:
     """What only some commands need is not imported to print help."""
     program = """
 import sys
-import recollect.cli
+import recollect.cli.commands
 heavy = {"asyncio", "asyncpg", "httpx", "jwt", "numpy", "onnxruntime", "rich", "uvicorn", "uvloop", "yaml"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import asyncpg
 import httpx
 
+from recollect import unix_socket
 from recollect.embed import minilm
 from recollect.errors import Error
 from recollect.settings import Settings, hide_password
@@ -48,7 +49,7 @@ async def examine(settings: Settings) -> list[Finding]:
         database = await check_database(url, hide_password(url))
     else:
         database = await check_embedded(settings)
-    return [check_settings(settings), *database, check_port(settings.host, settings.port), check_model(settings)]
+    return [check_settings(settings), *database, check_address(settings), check_model(settings)]
 
 
 def wrong(subject: str, error: Error | OSError) -> Finding:
@@ -183,6 +184,11 @@ def check_schema(version: int, newest: int) -> Finding:
     return Finding("schema", "ok", f"version {version}")
 
 
+def check_address(settings: Settings) -> Finding:
+    """Check where the server is to listen."""
+    return check_socket(settings.socket) if settings.socket else check_port(settings.host, settings.port)
+
+
 def check_port(host: str, port: int) -> Finding:
     """Check that the port is free, or that it is a Recollect that answers there."""
     try:
@@ -194,14 +200,33 @@ def check_port(host: str, port: int) -> Finding:
     else:
         return Finding("port", "ok", f"{host}:{port} is free" if port else "a free one will be picked")
     shown = EVERYONE.get(host, host)
-    url = f"http://[{shown}]:{port}/healthz" if ":" in shown else f"http://{shown}:{port}/healthz"
+    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return check_who_answers("port", f"{host}:{port}", url)
+
+
+def check_socket(path: Path) -> Finding:
+    """Check that a socket can be made there, or that it is a Recollect that answers."""
+    if not path.parent.is_dir():
+        return Finding("socket", "wrong", f"{path.parent} is not a folder", "Make it, or choose another with --socket.")
+    if len(os.fsencode(path)) > unix_socket.LONGEST:
+        return Finding("socket", "wrong", f"{path} is longer than {unix_socket.LONGEST} bytes", "Choose a shorter one.")
+    if not path.exists():
+        return Finding("socket", "ok", f"{path} is free")
+    if unix_socket.dead(path):
+        return Finding("socket", "ok", f"{path} was left by a server that was killed, and will be replaced")
+    return check_who_answers("socket", str(path), "http://localhost", path)
+
+
+def check_who_answers(subject: str, where: str, url: str, uds: Path | None = None) -> Finding:
+    """Check that what listens at a place that is taken is a Recollect."""
     try:
-        answer = httpx.get(url, timeout=2, trust_env=False)
+        with httpx.Client(transport=httpx.HTTPTransport(uds=None if uds is None else str(uds)), timeout=2) as client:
+            answer = client.get(f"{url}/healthz")
     except httpx.HTTPError:
-        return Finding("port", "wrong", f"{host}:{port} is taken by another program", "Choose another with --port.")
+        return Finding(subject, "wrong", f"{where} is taken by another program", f"Choose another with --{subject}.")
     if answer.text == "." and "recollect" in answer.headers.get("X-Zep-Version", ""):
-        return Finding("port", "ok", f"a Recollect answers on {host}:{port}")
-    return Finding("port", "wrong", f"{host}:{port} is taken by another web server", "Choose another with --port.")
+        return Finding(subject, "ok", f"a Recollect answers on {where}")
+    return Finding(subject, "wrong", f"{where} is taken by another web server", f"Choose another with --{subject}.")
 
 
 def check_model(settings: Settings) -> Finding:

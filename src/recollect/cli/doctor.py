@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recollect.cli.options import CONFIG, DATA_DIR, HOST, PORT
+from recollect.cli.options import CONFIG, DATA_DIR, HOST, PORT, SOCKET
 from recollect.errors import SettingsError
 from recollect.settings import load
 
@@ -19,6 +19,7 @@ STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 @click.command()
 @HOST
 @PORT
+@SOCKET
 @DATA_DIR
 @CONFIG
 def doctor(config: Path | None, **overrides: str | None) -> None:
