@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
 
+from recollect.decoding import checked_id, decode
 from recollect.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ Body = TypeVar("Body")
 Id = Annotated[str | None, msgspec.Meta(extra_json_schema={"type": "string", "minLength": 1, "maxLength": 255})]
 """An id that has to be there; `checked_id` says so, in the protocol's words, rather than the decoder."""
 
-MAX_DEPTH = 100
-MAX_ID_BYTES = 255
 MAX_INT64 = 2**63 - 1
 MAX_DIGITS = 20
 
@@ -110,17 +109,7 @@ class Request:
 
     def decode(self, kind: type[Body]) -> Body:
         """Parse the body as JSON, whatever its content type. Raises BadRequest naming the field."""
-        try:
-            value = _decoder(kind).decode(self.body)
-            if b"\\u0000" in self.body or self.body.count(b"{") + self.body.count(b"[") > MAX_DEPTH:
-                _check(msgspec.json.decode(self.body))  # fields that nobody reads included
-        except UnicodeDecodeError as error:
-            raise BadRequest("the body is not valid UTF-8") from error
-        except msgspec.DecodeError as error:  # ValidationError is one
-            raise BadRequest("EOF" if not self.body else str(error)) from error
-        except RecursionError as error:
-            raise BadRequest(f"the body is nested deeper than {MAX_DEPTH} levels") from error
-        return value
+        return decode(_decoder(kind), self.body, "the body")
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -133,41 +122,6 @@ def _decoder(kind: type[Body]) -> msgspec.json.Decoder[Body]:
     if kind not in _decoders:
         _decoders[kind] = msgspec.json.Decoder(kind)
     return _decoders[kind]
-
-
-def _check(document: object) -> None:
-    """Refuse what PostgreSQL cannot store (NUL) and what is nested too deeply, naming the place."""
-    level: list[tuple[str, object]] = [("$", document)]
-    depth = 0
-    while level:
-        depth += any(isinstance(value, list | dict) for _, value in level)
-        if depth > MAX_DEPTH:
-            raise BadRequest(f"the body is nested deeper than {MAX_DEPTH} levels")
-        level = [below for path, value in level for below in _inside(path, value)]
-
-
-def _inside(path: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise BadRequest(f"{path} holds a NUL character")
-    elif isinstance(value, list):
-        yield from ((f"{path}[{place}]", item) for place, item in enumerate(value))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if "\0" in key:
-                raise BadRequest(f"a key in {path} holds a NUL character")
-            yield f"{path}.{key}", item
-
-
-def checked_id(text: str, field: str) -> str:
-    """Return an id as it was sent. Raises BadRequest when it is empty, over 255 bytes or holds a NUL."""
-    if not text:
-        raise BadRequest(f"{field} cannot be empty")
-    if len(text.encode()) > MAX_ID_BYTES:
-        raise BadRequest(f"{field} is longer than {MAX_ID_BYTES} bytes")
-    if "\0" in text:
-        raise BadRequest(f"{field} holds a NUL character")
-    return text
 
 
 def merged(metadata: dict[str, Any] | None, *, privileged: bool) -> dict[str, Any] | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from recollect.http.request import Id, Request, Response, as_it_is, checked_id, json, merged
+from recollect.decoding import checked_id
+from recollect.http.request import Id, Request, Response, as_it_is, json, merged
 from recollect.store import sessions
 
 

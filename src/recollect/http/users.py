@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from recollect.decoding import checked_id
 from recollect.errors import BadRequest
-from recollect.http.request import OK, Id, Request, Response, checked_id, json, merged
+from recollect.http.request import OK, Id, Request, Response, json, merged
 from recollect.store import erasures, users
 from recollect.store.keys import bucket_of
 
