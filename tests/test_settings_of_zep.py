@@ -51,7 +51,8 @@ development: false
 custom_prompts:
   summarizer_prompts:
     openai: |
-      Review the current summary.
+      Review the current summary: {{.PrevSummary}}
+      The new lines: {{.MessagesJoined}}
 """
 """What a Zep server's file looks like, with some values of an operator's own."""
 
@@ -86,6 +87,7 @@ def test_zep_s_file(folder: Path) -> None:
         summaries=False,
         intents=False,
         auth_secret="do-not-use-this-secret-in-production",
+        summary_prompt="Review the current summary: {{.PrevSummary}}\nThe new lines: {{.MessagesJoined}}\n",
     )
     assert load({}) == expected
 

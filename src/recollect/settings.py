@@ -20,6 +20,10 @@ HOST = r"(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/?#@]*)(:[0-9]{1,5})?"
 Dsn = Annotated[str, Meta(pattern=rf"^postgres(ql)?://([^/?#]*@)?{HOST}(,{HOST})*([/?#]|$)")]
 Width = Annotated[int, Meta(ge=8, le=4000)]
 
+SUMMARY_SLOT, MESSAGES_SLOT = "{{.PrevSummary}}", "{{.MessagesJoined}}"
+"""Where a template of summaries takes the last summary and the messages after it."""
+SLOTS_HINT = f"A template is a text, or the path of a file with one, that holds {SUMMARY_SLOT} and {MESSAGES_SLOT}."
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that an operator can choose, checked. `docs/settings.md` is held to this table by a test."""
@@ -74,7 +78,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     llm_api_key: Annotated[str | None, Meta(description="Key for that API.")] = None
     llm_model: Annotated[str, Meta(description="Language model to ask.")] = "gpt-4o-mini"
     llm_timeout: Annotated[float, Meta(ge=1, le=3600, description="Seconds to wait for its answer.")] = 60.0
+    llm_context_tokens: Annotated[
+        int, Meta(ge=2048, le=10_000_000, description="Tokens that a question and its answer may have together.")
+    ] = 8192
     llm_concurrency: Annotated[int, Meta(ge=1, le=256, description="Questions asked of it at once.")] = 4
+
+    summary_prompt: Annotated[
+        str | None, Meta(description="Template to summarise with: its text, or the path of a file.")
+    ] = None
 
     def __post_init__(self) -> None:
         if self.auth_required and not (self.auth_secret or "").strip():
@@ -89,6 +100,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "embedding_provider is openai, but neither embedding_api_key nor embedding_base_url is set",
                 hint="Set one of them, or choose embedding_provider local.",
             )
+
+        template = self.summary_template
+        for slot in (SUMMARY_SLOT, MESSAGES_SLOT):
+            if template is not None and slot not in template:
+                raise SettingsError(f"wrong summary prompt format: summary_prompt holds no {slot}", hint=SLOTS_HINT)
+
+    @property
+    def summary_template(self) -> str | None:
+        """The operator's own template, read from its file if it is one. Raises SettingsError."""
+        given = self.summary_prompt
+        if given is None or "{{" in given or "\n" in given:
+            return given
+        try:
+            return Path(given).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            lacks = f"summary_prompt = {given[:100]}: holds no {SUMMARY_SLOT}, and as a file it cannot be read"
+            raise SettingsError(f"{lacks}: {error}", hint=SLOTS_HINT) from error
 
     @property
     def has_language_model(self) -> bool:
@@ -233,6 +261,8 @@ ZEP_MODEL_KEYS = (
     "llm.azure_openai_endpoint",
     "llm.azure_openai.llm_deployment",
     "llm.azure_openai.embedding_deployment",
+    "custom_prompts.summarizer_prompts.openai",
+    "custom_prompts.summarizer_prompts.anthropic",
     *(f"{extractor}.{key}" for extractor in EMBEDDINGS for key in ("service", "dimensions")),
 )
 """Zep's settings that together say which models to ask."""
@@ -292,12 +322,14 @@ def _zep_language_model(keys: Mapping[str, Given]) -> dict[str, Given]:
             "llm_base_url": service._replace(value=ANTHROPIC),
             "llm_api_key": keys.get("llm.anthropic_api_key"),
             "llm_model": keys.get("llm.model"),
+            "summary_prompt": keys.get("custom_prompts.summarizer_prompts.anthropic"),
         }
     else:
         there = {
             "llm_base_url": _azure(keys) or keys.get("llm.openai_endpoint"),
             "llm_api_key": keys.get("llm.openai_api_key"),
             "llm_model": (_azure(keys) and keys.get("llm.azure_openai.llm_deployment")) or keys.get("llm.model"),
+            "summary_prompt": keys.get("custom_prompts.summarizer_prompts.openai"),
         }
     return {setting: given for setting, given in there.items() if given}
 

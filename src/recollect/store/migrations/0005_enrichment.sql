@@ -1,3 +1,7 @@
+-- Up to here messages are summarised: the seq of the newest summary. It stands in the session's row, so that of two who
+-- summarise at the same time the second finds it changed, whatever its snapshot shows.
+ALTER TABLE sessions ADD COLUMN summarised_seq bigint NOT NULL DEFAULT 0;
+
 -- Vectors of summaries, of unit length, beside those of messages: a summary shares the seq of the newest message it
 -- covers, so the two cannot share a table.
 CREATE TABLE summary_embeddings (
@@ -6,13 +10,10 @@ CREATE TABLE summary_embeddings (
     seq bigint NOT NULL,
     model smallint NOT NULL,
     project_id text NOT NULL,
-    user_key uuid,
     embedding halfvec NOT NULL,
     PRIMARY KEY (bucket, session_key, seq, model)
 ) WITH (toast_tuple_target = 8160);
 ALTER TABLE summary_embeddings ALTER COLUMN embedding SET STORAGE MAIN;
-
-CREATE INDEX summary_embeddings_of_user ON summary_embeddings (bucket, user_key, model) WHERE user_key IS NOT NULL;
 
 -- What language models were asked for, by task and day; a handful of rows, the same for every bucket.
 CREATE TABLE model_usage (
