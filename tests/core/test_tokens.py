@@ -22,17 +22,17 @@ from recollect.core import tokens
 )
 def test_known_counts(text: str, expected: int) -> None:
     """The vocabulary is cl100k_base: counts published for it come out."""
-    assert tokens._count(text) == expected
+    assert tokens.count_text(text) == expected
 
 
 def test_role_is_counted() -> None:
     """A message counts as `role: content`, so the role's own tokens are in it."""
-    assert tokens.count("user", "hello world") == tokens._count("user: hello world") == 4
+    assert tokens.count("user", "hello world") == tokens.count_text("user: hello world") == 4
 
 
 def test_special_tokens_are_text() -> None:
     """Nothing in a message is a control token: the name of one counts as the characters it is."""
-    assert tokens._count("<|endoftext|>") == 7
+    assert tokens.count_text("<|endoftext|>") == 7
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_halves_of_characters(text: str, same: str) -> None:
 
 def test_nul() -> None:
     """A NUL byte is counted, not refused."""
-    assert tokens._count("\x00") == 1
+    assert tokens.count_text("\x00") == 1
 
 
 WORDS = st.sampled_from(
@@ -64,7 +64,7 @@ def test_parts_count_like_the_whole(text: str, chunk: int) -> None:
         patch.setattr(tokens, "CHUNK", chunk)
         parts = list(tokens._parts(text))
     assert "".join(parts) == text
-    assert sum(map(tokens._count, parts)) == tokens._count(text)
+    assert sum(map(tokens.count_text, parts)) == tokens.count_text(text)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Summariser:
         """
         waiting = deque(zip(lines, await tokens.count_all(lines), strict=True))
         while waiting:
-            room = max(self._room - tokens.count("", previous), LEAST_ROOM)
+            room = max(self._room - tokens.count_text(previous), LEAST_ROOM)
             prompt = Prompt(SYSTEM, _filled(self._template, previous, take(waiting, room)))
             previous = _checked(await self._llm.complete("summarise", prompt, max_tokens=MAX_OUTPUT))
         return previous
@@ -100,6 +100,6 @@ def _checked(answer: str) -> str:
     text = encodable(answer).replace("\0", "").strip()
     if not text:
         raise ModelMisbehaved("The model answered with an empty summary.")
-    if tokens.count("", text) > TOLERANCE * MAX_OUTPUT:
+    if tokens.count_text(text) > TOLERANCE * MAX_OUTPUT:
         raise ModelMisbehaved(f"The model's summary is far too long; it begins: {text[:500]}")
     return text

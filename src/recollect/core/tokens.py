@@ -23,7 +23,7 @@ CUT = re.compile(rf"[A-Za-z{CJK}](?=[\x00-@\[-`{{-\x7f\u3001\u3002\uff01\uff0c\u
 
 def count(role: str, content: str) -> int:
     """Return the tokens of `role: content`. 2 MB hold the interpreter lock for 0.1 s; count_all does not."""
-    return _count(f"{role}: {content}")
+    return count_text(f"{role}: {content}")
 
 
 async def count_all(messages: Sequence[tuple[str, str]]) -> list[int]:
@@ -35,7 +35,7 @@ async def count_all(messages: Sequence[tuple[str, str]]) -> list[int]:
     for role, content in messages:
         total = 0
         for part in _parts(f"{role}: {content}"):
-            total += _count(part)
+            total += count_text(part)
             spent += len(part)
             if spent >= CHUNK:
                 spent = 0
@@ -52,6 +52,7 @@ def _parts(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _count(text: str) -> int:
+def count_text(text: str) -> int:
+    """Return the tokens of a text by itself."""
     tokens: int = openai.cl100k_base().count(encodable(text))
     return tokens

@@ -74,14 +74,14 @@ async def enqueue_missing(store: Store, model: int) -> int:
 
 
 async def progress(store: Store, model: int) -> tuple[int, int]:
-    """Return how many live messages and documents to embed have a vector of this model, and how many there are."""
+    """Return how many live messages, summaries and documents have a vector of this model, and how many there are."""
     row = await store.database.row("embeddings.progress", model)
     assert row is not None
     return row["embedded"], row["texts"]
 
 
 async def complete(store: Store, model: int) -> bool:
-    """Tell whether a model has a vector of every live message and document that no job is going to embed."""
+    """Tell whether a model has a vector of every live message, summary and document that no job is going to embed."""
     return bool((await store.database.fetch("embeddings.complete", model))[0]["complete"])
 
 

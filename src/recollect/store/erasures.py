@@ -22,8 +22,13 @@ async def erase_cleared(store: Store, bucket: int, session: UUID) -> None:
 
 async def _remove(store: Store, bucket: int, session: UUID, most: int | None) -> int:
     removed = 0
-    # Messages first: a vector is only ever added to a message that is there.
-    for statement in ("erasures.messages", "erasures.embeddings", "erasures.summaries"):
+    # Texts before vectors: a vector is only ever added to a text that is there.
+    for statement in (
+        "erasures.messages",
+        "erasures.embeddings",
+        "erasures.summaries",
+        "erasures.summary_embeddings",
+    ):
         batch = BATCH
         while batch == BATCH and (most is None or removed < most):
             batch = len(await store.database.fetch(statement, bucket, session, BATCH))

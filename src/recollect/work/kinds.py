@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from recollect.core.embeddings import Models
-from recollect.store import Store, documents, embeddings
+from recollect.store import Store, documents, embeddings, summary_embeddings
 from recollect.store.indexes import BUILD_SECONDS
 from recollect.work.documents import erase_collection, index_collection
 from recollect.work.embed import Source, embed, probe, probe_filling, reembed
@@ -21,10 +21,13 @@ def kinds(store: Store, models: Models, metrics: WorkMetrics) -> list[Kind]:
     """Return what a worker does."""
     active, filling = partial(probe, models), partial(probe_filling, models)
     of_messages = Source(embeddings.texts, embeddings.put)
+    of_summaries = Source(summary_embeddings.texts, summary_embeddings.put)
     of_documents = Source(documents.texts, documents.put)
     return [
         Kind("embed", partial(embed, of_messages, store, models, metrics), probe=active),
         Kind("reembed", partial(reembed, of_messages, store, models, metrics), probe=filling),
+        Kind("embed_summaries", partial(embed, of_summaries, store, models, metrics), probe=active),
+        Kind("reembed_summaries", partial(reembed, of_summaries, store, models, metrics), probe=filling),
         Kind("erase", partial(erase, store), most=16, lease_seconds=ERASE_SECONDS),
         Kind("erase_cleared", partial(erase_cleared, store), most=16, lease_seconds=ERASE_SECONDS),
         Kind("embed_documents", partial(embed, of_documents, store, models, metrics), probe=active),

@@ -7,12 +7,12 @@ import logging
 
 from recollect.core.embeddings import Models
 from recollect.errors import Error
-from recollect.store import Store, documents, embeddings, jobs
+from recollect.store import Store, documents, embeddings, jobs, summary_embeddings
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-REEMBED = ("reembed", "reembed_documents")
+REEMBED = ("reembed", "reembed_summaries", "reembed_documents")
 """The kinds of jobs that fill a new model."""
 
 
@@ -38,7 +38,9 @@ async def switch(store: Store, models: Models) -> bool:
         return True
     if any(kind.waiting for kind in await jobs.overview(store) if kind.kind in REEMBED):
         return False
-    enqueued = await embeddings.enqueue_missing(store, filling.id) + await documents.enqueue_missing(store, filling.id)
+    enqueued = 0
+    for texts in (embeddings, summary_embeddings, documents):
+        enqueued += await texts.enqueue_missing(store, filling.id)
     if enqueued:
         log.info("embedding anew", extra={"model": filling.embedder.model.name, "jobs": enqueued})
         return False

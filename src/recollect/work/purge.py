@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from recollect.errors import Error
-from recollect.store import Store, documents, embeddings, sessions
+from recollect.store import Store, documents, embeddings, sessions, summary_embeddings
 
 BATCH = 1000
 
@@ -18,8 +18,8 @@ async def purge_regularly(store: Store, seconds: float) -> None:
     while True:
         try:
             gone, cleared = await sessions.purge(store)
-            for drop_retired in (embeddings.drop_retired, documents.drop_retired):
-                while await drop_retired(store, BATCH) == BATCH:
+            for texts in (embeddings, summary_embeddings, documents):
+                while await texts.drop_retired(store, BATCH) == BATCH:
                     pass
         except Error as error:
             log.warning("purge failed", extra={"reason": error.message})

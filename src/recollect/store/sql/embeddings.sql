@@ -64,7 +64,7 @@ FROM missing GROUP BY bucket, session_key, part
 RETURNING id
 
 -- name: progress
--- How many of the live messages, and of the documents of automatic collections, have a vector of a model.
+-- How many of the live messages and summaries, and of the documents of automatic collections, have a vector of a model.
 SELECT sum(embedded)::bigint AS embedded, sum(texts)::bigint AS texts FROM (
     SELECT count(e.seq) AS embedded, count(*) AS texts
     FROM messages AS m
@@ -72,6 +72,13 @@ SELECT sum(embedded)::bigint AS embedded, sum(texts)::bigint AS texts FROM (
         ON s.bucket = m.bucket AND s.key = m.session_key AND s.deleted_at IS NULL AND m.seq > s.cleared_seq
     LEFT JOIN message_embeddings AS e
         ON e.bucket = m.bucket AND e.session_key = m.session_key AND e.seq = m.seq AND e.model = $1
+    UNION ALL
+    SELECT count(e.seq), count(*)
+    FROM summaries AS y
+    JOIN sessions AS s
+        ON s.bucket = y.bucket AND s.key = y.session_key AND s.deleted_at IS NULL AND y.seq > s.cleared_seq
+    LEFT JOIN summary_embeddings AS e
+        ON e.bucket = y.bucket AND e.session_key = y.session_key AND e.seq = y.seq AND e.model = $1
     UNION ALL
     SELECT count(e.uuid), count(*)
     FROM collections AS c
@@ -82,8 +89,8 @@ SELECT sum(embedded)::bigint AS embedded, sum(texts)::bigint AS texts FROM (
 ) AS counted
 
 -- name: complete
--- Whether a model has a vector of every live message, and of every document of an automatic collection, that no job is
--- going to embed.
+-- Whether a model has a vector of every live message and summary, and of every document of an automatic collection, that
+-- no job is going to embed.
 SELECT NOT EXISTS (
     SELECT FROM messages AS m
     JOIN sessions AS s
@@ -95,6 +102,17 @@ SELECT NOT EXISTS (
         SELECT FROM jobs AS j
         WHERE j.bucket = m.bucket AND j.about = m.session_key AND j.kind IN ('embed', 'reembed')
             AND m.uuid = ANY (j.items))
+) AND NOT EXISTS (
+    SELECT FROM summaries AS y
+    JOIN sessions AS s
+        ON s.bucket = y.bucket AND s.key = y.session_key AND s.deleted_at IS NULL AND y.seq > s.cleared_seq
+    WHERE NOT EXISTS (
+        SELECT FROM summary_embeddings AS e
+        WHERE e.bucket = y.bucket AND e.session_key = y.session_key AND e.seq = y.seq AND e.model = $1)
+    AND NOT EXISTS (
+        SELECT FROM jobs AS j
+        WHERE j.bucket = y.bucket AND j.about = y.session_key AND j.kind IN ('embed_summaries', 'reembed_summaries')
+            AND y.uuid = ANY (j.items))
 ) AND NOT EXISTS (
     SELECT FROM collections AS c
     JOIN documents AS d ON d.bucket = c.bucket AND d.collection_key = c.key

@@ -27,6 +27,15 @@ DELETE FROM summaries WHERE (bucket, session_key, seq) IN (
 )
 RETURNING seq
 
+-- name: summary_embeddings
+DELETE FROM summary_embeddings WHERE (bucket, session_key, seq, model) IN (
+    SELECT bucket, session_key, seq, model FROM summary_embeddings
+    WHERE bucket = $1 AND session_key = $2
+        AND seq <= coalesce((SELECT cleared_seq FROM sessions WHERE bucket = $1 AND key = $2), 9223372036854775807)
+    ORDER BY seq, model LIMIT $3
+)
+RETURNING seq
+
 -- name: rest
 -- What else there was of a session, if it is gone: jobs, and the note of rewritten messages.
 WITH gone AS (
