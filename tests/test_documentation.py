@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from live import ENVIRON, RECOLLECT, Server, started
+from live import ENVIRON, RECOLLECT, Server, reachable_folder, started
 
 from recollect.errors import STATUS
 from recollect.http.routes import ROUTES, Route
@@ -83,11 +83,18 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where a page's programs run: PostgreSQL can be started in it."""
+    with reachable_folder() as folder:
+        yield folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_work(page: Path, server: Server, tmp_path: Path) -> None:
+def test_examples_work(page: Path, server: Server, folder: Path) -> None:
     """The commands and programs of a page run, one after the other, and print what the page says they print."""
     for block in blocks(page):
-        done = run(block, server, tmp_path)
+        done = run(block, server, folder)
         where = f"{page.name}:{block.line}\n{block.code}\n{done.stdout}\n{done.stderr}"
         if block.promised is None or block.promised[0] == "json":
             assert done.returncode == 0, where

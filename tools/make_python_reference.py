@@ -80,8 +80,8 @@ def text(thing: object) -> str:
 
 def methods(owner: type) -> dict[str, object]:
     """Return the public blocking calls of a part, in the order in which they are written."""
-    own = {name: function for base in reversed(owner.__mro__) for name, function in vars(base).items()}
-    calls = {name: function for name, function in own.items() if inspect.isfunction(function) and name[0] != "_"}
+    own = [name for base in reversed(owner.__mro__) for name in vars(base) if name[0] != "_"]
+    calls = {name: getattr(owner, name) for name in own if inspect.isroutine(getattr(owner, name))}
     return {name: call for name, call in calls.items() if name not in HIDDEN and call.__module__.find(".aio.") < 0}
 
 

@@ -69,6 +69,12 @@ if TYPE_CHECKING:
         Session as Session,
     )
     from recollect.client import (
+        SettingsError as SettingsError,
+    )
+    from recollect.client import (
+        StartupError as StartupError,
+    )
+    from recollect.client import (
         Summary as Summary,
     )
     from recollect.client import (
@@ -120,6 +126,8 @@ __all__ = [
     "NotFoundError",
     "OutOfSpace",
     "Session",
+    "SettingsError",
+    "StartupError",
     "Summary",
     "TooLarge",
     "Unavailable",

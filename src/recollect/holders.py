@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,16 +21,16 @@ def door(path: Path) -> Path:
 
 
 @asynccontextmanager
-async def holding(path: Path, unused: Callable[[], None]) -> AsyncIterator[None]:
+async def holding(path: Path, unused: Callable[[], None], patience: float = PATIENCE) -> AsyncIterator[None]:
     """Take holders at the door of `path`, and call `unused` once the last of them has gone.
 
     A holder connects and gets a byte. It goes by closing its half of the connection or by dying, and then sees the
-    other half close: at once if others remain, else when the event loop of this server is closed.
+    other half close: at once if others remain, else when this process has ended.
     """
     loop = asyncio.get_running_loop()
     holders = Holders(unused)
     listener = await loop.create_unix_server(lambda: Holder(holders), sock=unix_socket.listen(door(path)))
-    waiting = loop.call_later(PATIENCE, holders.check)
+    waiting = loop.call_later(patience, holders.check)
     try:
         yield
     finally:
@@ -44,7 +45,6 @@ class Holders:
     def __init__(self, unused: Callable[[], None]) -> None:
         self.over = False
         self._lines: set[asyncio.Transport] = set()
-        self._last: asyncio.Transport | None = None  # unreferenced, it would be collected and thereby closed
         self._unused = unused
 
     def enter(self, line: asyncio.Transport) -> None:
@@ -55,13 +55,11 @@ class Holders:
             self._lines.add(line)
             line.write(b"\n")
 
-    def leave(self, line: asyncio.Transport) -> bool:
-        """Count a holder out; return whether it was the last one, whose line is to stay open until all is over."""
+    def leave(self, line: asyncio.Transport) -> None:
+        """Count a holder out."""
         if line in self._lines:
             self._lines.remove(line)
-            self._last = line
             self.check()
-        return self.over
 
     def check(self) -> None:
         """If nobody holds the server, say so; from then on nobody can."""
@@ -81,9 +79,11 @@ class Holder(asyncio.Protocol):
         self._line = cast("asyncio.Transport", transport)  # uvloop's own is none by class
         self._holders.enter(self._line)
 
-    def eof_received(self) -> bool:
-        """Leave; the connection stays open if this returns True."""
-        return self._holders.leave(self._line)
+    def eof_received(self) -> None:
+        """Leave; the transport closes by itself."""
+        self._holders.leave(self._line)
+        if self._holders.over:
+            os.dup(self._line.get_extra_info("socket").fileno())  # which nobody closes but the end of the process
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Leave, if the connection broke."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
@@ -21,9 +24,10 @@ from recollect.client.sync.jobs import SyncJobs
 from recollect.client.sync.memory import SyncMemory
 from recollect.client.sync.messages import SyncMessages
 from recollect.client.sync.users import SyncUsers
-from recollect.client.wire import HEADERS, Wire
+from recollect.client.wire import API, HEADERS, Wire
 
-API = "/api/v1"
+if TYPE_CHECKING:
+    from recollect.client.local import LocalServer
 
 
 class MemoryClient(AsyncMemory, SyncMemory):
@@ -73,9 +77,9 @@ class ZepClient:
     ) -> None:
         if not _is_address(base_url):
             raise ValueError(f"base_url is {base_url!r}, which is not like http://127.0.0.1:8000")
-        self.base_url = base_url.rstrip("/") + API
         authorization = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        wire = Wire(self.base_url, HEADERS | authorization, httpx.Timeout(timeout), retries)
+        self._wire = wire = Wire(base_url.rstrip("/") + API, HEADERS | authorization, httpx.Timeout(timeout), retries)
+        self._local: LocalServer | None = None
         self._async_pool = AsyncPool(transport)
         self._sync_pool = SyncPool(transport)
         connections = Connections(AsyncConnection(wire, self._async_pool), SyncConnection(wire, self._sync_pool))
@@ -92,6 +96,41 @@ class ZepClient:
         self.delete_memory, self.adelete_memory = memory.delete_memory, memory.adelete_memory
         self.search_memory, self.asearch_memory = memory.search_memory, memory.asearch_memory
 
+    @classmethod
+    def embedded(
+        cls,
+        data_dir: str | os.PathLike[str] | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | httpx.Timeout | None = 10.0,
+        retries: int = 3,
+        start_timeout: float = 120.0,
+    ) -> Self:
+        """Return a client that brings its server along: for notebooks, tests and programs for one desk.
+
+        The server keeps its data in `data_dir`, the server's own default unless said otherwise. It is started when the
+        context is entered, or by the first call, opens no port, and is stopped when the last client of that folder, in
+        whichever process, has left its context or died. A server that runs there already is joined. The server takes
+        its other settings from the environment and `recollect.toml`, and logs to `server.log` in the folder.
+
+        Starting raises StartupError if the server does not start, with the reason, or is not ready after
+        `start_timeout` seconds. Needs `pip install 'recollect[server]'`, and Unix sockets.
+
+        >>> with ZepClient.embedded("assistant-data") as client:
+        ...     client.memory.add_memory("trip", Memory(messages=[Message(role="Ana", content="Hi")]))
+        """
+        from recollect.client.local import LocalServer  # noqa: PLC0415 -- only those who bring one wait for it
+
+        client = cls("http://localhost", api_key, timeout=timeout, retries=retries)
+        client._local = LocalServer(data_dir, start_timeout, client._wire)
+        client._sync_pool.local = client._async_pool.local = client._local
+        return client
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API."""
+        return self._wire.base_url
+
     def check(self) -> None:
         """Return if the server answers, is ready and takes the token; else raise what a call would raise."""
         self.user.list(limit=1)
@@ -101,15 +140,21 @@ class ZepClient:
         await self.user.alist(limit=1)
 
     def close(self) -> None:
-        """Close the connections of blocking calls, which are refused from then on."""
+        """Close the connections of blocking calls, which are refused from then on; let go of a server brought along."""
         self._sync_pool.close()
+        if self._local is not None:
+            self._local.leave()
 
     async def aclose(self) -> None:
         """Close all connections; calls are refused from then on. Other event loops close theirs when they end."""
         self._sync_pool.close()
         await self._async_pool.aclose()
+        if self._local is not None:
+            await asyncio.to_thread(self._local.leave)
 
     def __enter__(self) -> Self:
+        if self._local is not None:
+            self._local.join()
         return self
 
     def __exit__(
@@ -118,6 +163,12 @@ class ZepClient:
         self.close()
 
     async def __aenter__(self) -> Self:
+        if self._local is not None:
+            try:
+                await asyncio.to_thread(self._local.join)
+            except asyncio.CancelledError:
+                threading.Thread(target=self._local.leave).start()
+                raise
         return self
 
     async def __aexit__(

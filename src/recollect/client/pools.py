@@ -7,16 +7,19 @@ import ssl
 import threading
 from collections.abc import AsyncGenerator
 from functools import cache
+from typing import TYPE_CHECKING
 
 import httpx
+
+from recollect.client.wire import CLOSED
+
+if TYPE_CHECKING:
+    from recollect.client.local import LocalServer
 
 Transport = httpx.BaseTransport | httpx.AsyncBaseTransport | None
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=4.0)
 """A connection rests for less time than the 5 seconds after which the server closes it."""
-
-
-CLOSED = "this client was closed: make another, or call within its `with` block"
 
 
 @cache
@@ -27,6 +30,9 @@ def _tls() -> ssl.SSLContext:
 class SyncPool:
     """Connections for calls that block, shared by all threads."""
 
+    local: LocalServer | None = None
+    """The server to connect to in place of the network."""
+
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._client: httpx.Client | None = None
@@ -35,14 +41,13 @@ class SyncPool:
 
     def client(self) -> httpx.Client:
         """Return the open pool. Raises RuntimeError once it was closed."""
+        if self.local is not None and not self.local.is_joined:
+            self.local.join()
         with self._lock:
             if self._closed:
                 raise RuntimeError(CLOSED)
             if self._client is None:
-                transport = self._transport
-                if transport is not None and not isinstance(transport, httpx.BaseTransport):
-                    raise TypeError("this transport is for asynchronous calls only")
-                self._client = httpx.Client(transport=transport, limits=LIMITS, verify=_tls())
+                self._client = self._new()
             return self._client
 
     def close(self) -> None:
@@ -52,9 +57,20 @@ class SyncPool:
             if self._client is not None:
                 self._client.close()
 
+    def _new(self) -> httpx.Client:
+        transport = self._transport
+        if self.local is not None and self.local.uds is not None:
+            transport = httpx.HTTPTransport(uds=self.local.uds, limits=LIMITS, verify=_tls())
+        if transport is not None and not isinstance(transport, httpx.BaseTransport):
+            raise TypeError("this transport is for asynchronous calls only")
+        return httpx.Client(transport=transport, limits=LIMITS, verify=_tls())
+
 
 class AsyncPool:
     """Connections for calls that do not block: some for each event loop, since a connection belongs to one."""
+
+    local: LocalServer | None = None
+    """The server to connect to in place of the network."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -65,6 +81,8 @@ class AsyncPool:
     async def aclient(self) -> httpx.AsyncClient:
         """Return the open pool of the event loop that runs. Raises RuntimeError once the client was closed."""
         loop = asyncio.get_running_loop()
+        if self.local is not None and not self.local.is_joined:
+            await asyncio.to_thread(self.local.join)
         with self._lock:
             if self._closed:
                 raise RuntimeError(CLOSED)
@@ -89,6 +107,8 @@ class AsyncPool:
 
     def _new(self) -> httpx.AsyncClient:
         transport = self._transport
+        if self.local is not None and self.local.uds is not None:
+            transport = httpx.AsyncHTTPTransport(uds=self.local.uds, limits=LIMITS, verify=_tls())
         if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
             raise TypeError("this transport is for blocking calls only")
         return httpx.AsyncClient(transport=transport, limits=LIMITS, verify=_tls())

@@ -15,6 +15,8 @@ from recollect.errors import STATUS, APIError, BadRequest, Error, MethodNotAllow
 
 Answer = TypeVar("Answer")
 
+API = "/api/v1"
+CLOSED = "this client was closed: make another, or call within its `with` block"
 HEADERS = {"Accept": "application/json, text/plain", "Accept-Encoding": "gzip, deflate", "User-Agent": "recollect"}
 FIRST_PAUSE = 0.1
 """Seconds before the second attempt, on average; twice as long before each further one."""
@@ -64,14 +66,16 @@ def _quoted(text: str) -> str:
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")  # `.` and `..` would walk the path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wire:
-    """The server's address and how to deal with it."""
+    """The server's address, where it is known, and how to deal with it."""
 
     base_url: str
     headers: dict[str, str]
     timeout: httpx.Timeout
     retries: int
+    absent: str = "Is the server running (`recollect serve`), and is base_url its address?"
+    """What to do when there is no answer."""
 
     def request(self, call: Call[Any]) -> httpx.Request:
         """Return a call as it is sent."""
@@ -97,9 +101,7 @@ class Wire:
         raise Unreachable(
             f"{call.method} {self.base_url}{call.path} got no answer{' in time' if late else ''}: "
             f"{str(error) or type(error).__name__}",
-            hint="Pass a longer timeout=, or see what keeps the server."
-            if late
-            else "Is the server running (`recollect serve`), and is base_url its address?",
+            hint="Pass a longer timeout=, or see what keeps the server." if late else self.absent,
         ) from error
 
     def after_answer(self, call: Call[Any], response: httpx.Response, attempt: int) -> float | None:

@@ -109,3 +109,6 @@ async def use_what_the_client_itself_has() -> None:
         assert_type(await client.asearch_memory("trip", MemorySearchPayload()), list[MemorySearchResult])
         assert_type(await client.adelete_memory("trip"), str)
         await client.aclose()
+    async with ZepClient.embedded("data", start_timeout=60) as embedded:
+        assert_type(embedded, ZepClient)
+        assert_type(embedded.base_url, str)

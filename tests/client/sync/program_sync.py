@@ -110,3 +110,6 @@ def use_what_the_client_itself_has() -> None:
         assert_type(client.search_memory("trip", MemorySearchPayload()), list[MemorySearchResult])
         assert_type(client.delete_memory("trip"), str)
         client.close()
+    with ZepClient.embedded("data", start_timeout=60) as embedded:
+        assert_type(embedded, ZepClient)
+        assert_type(embedded.base_url, str)

@@ -19,19 +19,18 @@ class AsyncConnection:
 
     async def asend(self, call: Call[Answer]) -> Answer:
         """Return the answer to a call. Raises the error of its status, or Unreachable."""
-        request = self._wire.request(call)
         for attempt in count():
-            outcome = await self._attempt(call, request, attempt)
+            outcome = await self._attempt(call, attempt)
             if isinstance(outcome, httpx.Response):
                 return self._wire.read(call, outcome)
             await sleep(outcome)
         raise AssertionError
 
-    async def _attempt(self, call: Call[Any], request: httpx.Request, attempt: int) -> httpx.Response | float:
+    async def _attempt(self, call: Call[Any], attempt: int) -> httpx.Response | float:
         """Return the answer, or the seconds after which to try again."""
-        client = await self._pool.aclient()
+        client = await self._pool.aclient()  # may find out first where the server is
         try:
-            response = await client.send(request)
+            response = await client.send(self._wire.request(call))
         except httpx.TransportError as error:
             return self._wire.after_loss(call, error, attempt)
         pause = self._wire.after_answer(call, response, attempt)

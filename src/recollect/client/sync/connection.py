@@ -20,19 +20,18 @@ class SyncConnection:
 
     def send(self, call: Call[Answer]) -> Answer:
         """Return the answer to a call. Raises the error of its status, or Unreachable."""
-        request = self._wire.request(call)
         for attempt in count():
-            outcome = self._attempt(call, request, attempt)
+            outcome = self._attempt(call, attempt)
             if isinstance(outcome, httpx.Response):
                 return self._wire.read(call, outcome)
             sleep(outcome)
         raise AssertionError
 
-    def _attempt(self, call: Call[Any], request: httpx.Request, attempt: int) -> httpx.Response | float:
+    def _attempt(self, call: Call[Any], attempt: int) -> httpx.Response | float:
         """Return the answer, or the seconds after which to try again."""
-        client = self._pool.client()
+        client = self._pool.client()  # may find out first where the server is
         try:
-            response = client.send(request)
+            response = client.send(self._wire.request(call))
         except httpx.TransportError as error:
             return self._wire.after_loss(call, error, attempt)
         pause = self._wire.after_answer(call, response, attempt)
