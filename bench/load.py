@@ -59,6 +59,7 @@ SELECT bucket, session_key, seq, 1, project_id, (
     SELECT array_agg((random() - 0.5) / 5) FROM generate_series(1, {WIDTH}) WHERE seq > 0)::real[]::halfvec
 FROM messages
 """
+NOTHING = "'{}'::text"
 FOUR = "ARRAY[{0}, {0}, {0}, {0}]"
 ADD = {
     "1": BUCKET,
@@ -78,7 +79,7 @@ ADD = {
 VECTOR = f"array_fill(0.05, ARRAY[{WIDTH}])::real[]::halfvec"
 SCRIPTS: dict[str, tuple[str, dict[str, str]]] = {
     "add": ("messages.add", ADD),
-    "get": ("messages.memory", {"1": BUCKET, "2": KEY, "3": "0", "4": "12"}),
+    "get": ("messages.memory", {"1": BUCKET, "2": KEY, "3": "0", "4": "12", "5": NOTHING}),
     "patch": ("sessions.patch", {"1": BUCKET, "2": KEY, "3": "jsonb_build_object('turn', :n)", "4": "now()"}),
     "list": ("sessions.list", {"1": "'default'", "2": ":n", "3": "20"}),
     "search": ("search.nearest", {"1": BUCKET, "2": KEY, "3": "1::smallint", "4": VECTOR, "5": "10"}),

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,12 +14,12 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from live import reached, served
 
 from recollect.core.embeddings import Models
 from recollect.core.recall import Recall
 from recollect.http.app import App
 from recollect.http.services import Services
-from recollect.server import Web, web_config
 from recollect.settings import Settings, load
 from recollect.store import Store
 from recollect.store.database import Database
@@ -153,7 +152,7 @@ async def working_url(working_app: App) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture
 async def api(app: App) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that speaks to the application without a socket. Paths are relative to /api/v1/."""
+    """A client of the application. Paths are relative to /api/v1/."""
     async with _client(app) as client:
         yield client
 
@@ -165,21 +164,10 @@ async def url(app: App) -> AsyncIterator[str]:
         yield address
 
 
-def _client(app: App) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    return httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=60)
-
-
 @contextlib.asynccontextmanager
-async def served(app: App) -> AsyncIterator[str]:
-    """Serve an application on a free port of 127.0.0.1."""
-    web = Web(web_config(app.settings, app))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        serving = asyncio.create_task(web.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        web.should_exit = True
-        await serving
+async def _client(app: App) -> AsyncIterator[httpx.AsyncClient]:
+    async with reached(app) as transport:
+        yield httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=60)
 
 
 @contextlib.asynccontextmanager

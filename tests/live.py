@@ -1,18 +1,25 @@
-"""A server as its users run it: a process of its own, with the PostgreSQL that came along."""
+"""Ways to serve: a process of its own, as users run it, or an application inside the test."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import httpx
+
+from recollect.http.app import App
+from recollect.http.listener import serve_on
 
 RECOLLECT = Path(sys.executable).with_name("recollect")
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("RECOLLECT_", "ZEP_"))}
@@ -50,3 +57,32 @@ def started(*arguments: str | Path, **settings: str) -> Iterator[Server]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
+
+
+@contextlib.asynccontextmanager
+async def served(app: App) -> AsyncIterator[str]:
+    """Serve an application on a free port of 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        async with _serving(app, listener):
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def reached(app: App) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    """Serve an application on a Unix socket, and give what a client of httpx reaches it by."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = f"{folder}/socket"
+        listener.bind(path)
+        listener.listen()
+        async with _serving(app, listener), httpx.AsyncHTTPTransport(uds=path) as transport:
+            yield transport
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: App, listener: socket.socket) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve_on(listener, app, stop))
+    yield
+    stop.set()
+    await serving

@@ -95,11 +95,10 @@ def test_levels() -> None:
 
 
 def test_other_libraries() -> None:
-    """Libraries that tell of every request are heard from warnings on, uvicorn's access log not at all."""
+    """Libraries that tell of every request are heard from warnings on."""
     program = """
 logging.getLogger("httpx").info("GET http://somewhere")
-logging.getLogger("uvicorn.access").error("GET /")
-logging.getLogger("uvicorn.error").warning("a warning")
+logging.getLogger("openai").warning("a warning")
 """
     assert [line["event"] for line in events(program, "log_level='debug'")] == ["a warning"]
 

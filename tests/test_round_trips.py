@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from live import reached
 
 from recollect.http.app import App
 from recollect.store import Store
@@ -95,8 +96,10 @@ async def client(
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Store]]:
     """A client of an application that has one connection, which goes through the wire."""
     store = Store(Database(wire[1], size=1))
-    transport = httpx.ASGITransport(new_app(store))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/") as client:
+    async with (
+        reached(new_app(store)) as transport,
+        httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/") as client,
+    ):
         yield client, store
     await store.database.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+from live import reached
 
 from recollect.http.app import App
 from recollect.store import Store, sessions
@@ -231,11 +233,14 @@ async def servers(
 ) -> AsyncIterator[tuple[list[httpx.AsyncClient], Store]]:
     """Clients of two servers on one database, and the store of one."""
     stores = [Store(Database(database_url, size=2)) for _ in range(2)]
-    transports = [httpx.ASGITransport(new_app(store)) for store in stores]
-    clients = [httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/") for transport in transports]
-    yield clients, stores[0]
-    for client, store in zip(clients, stores, strict=True):
-        await client.aclose()
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for store in stores:
+            transport = await stack.enter_async_context(reached(new_app(store)))
+            client = httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/")
+            clients.append(await stack.enter_async_context(client))
+        yield clients, stores[0]
+    for store in stores:
         await store.database.close()
 
 

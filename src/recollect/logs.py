@@ -14,7 +14,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 """The request being answered; every line logged meanwhile carries it."""
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-CHATTY = ("asyncio", "httpcore", "httpx", "openai", "uvicorn.error")
+CHATTY = ("asyncio", "httpcore", "httpx", "openai")
 
 
 def configure(settings: Settings) -> None:
@@ -26,7 +26,6 @@ def configure(settings: Settings) -> None:
     logging.captureWarnings(capture=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-    logging.getLogger("uvicorn.access").disabled = True
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:

@@ -7,11 +7,10 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 from recollect import unix_socket
@@ -20,9 +19,10 @@ from recollect.core.recall import Recall
 from recollect.errors import DatabaseUnavailable, ModelUnavailable, StartupError
 from recollect.holders import holding
 from recollect.http.app import App
+from recollect.http.listener import serve_on
 from recollect.http.services import Services
 from recollect.settings import Settings
-from recollect.store import Store, documents, embeddings
+from recollect.store import Store, documents, embeddings, summary_embeddings
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
@@ -34,15 +34,6 @@ from recollect.work.wake import Announcer, wake_on_announcement
 from recollect.work.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-class Web(uvicorn.Server):
-    """uvicorn without its own signal handling, which would end the process by the signal instead of with 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `serve`."""
-        yield
 
 
 async def serve(settings: Settings) -> None:
@@ -58,12 +49,11 @@ async def serve(settings: Settings) -> None:
     backend = asyncio.create_task(_run_backend(settings, app, embedded, stop))
     with await _listen(settings, backend) as listener:
         app.address = _address(settings, listener)
-        web = Web(web_config(settings, app))
-        async with _stopping(settings, web):
+        async with _stopping(settings, closing := asyncio.Event()):
             log.info("listening", extra={"address": app.address})
-            serving = asyncio.create_task(web.serve(sockets=[listener]))
+            serving = asyncio.create_task(serve_on(listener, app, closing))
             await asyncio.wait({serving, backend}, return_when=asyncio.FIRST_COMPLETED)
-            web.should_exit = True
+            closing.set()
             await serving
     stop.set()
     if app.services is None:
@@ -122,8 +112,8 @@ async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], Non
             raise ModelUnavailable("There is no embedding model to embed with.", hint="Run `recollect doctor`.")
         handlers = kinds(store, models, WorkMetrics(CollectorRegistry()))
         worker = Worker(store, [kind for kind in handlers if kind.name in REEMBED])
-        await embeddings.enqueue_missing(store, target.id)
-        await documents.enqueue_missing(store, target.id)
+        for texts in (embeddings, summary_embeddings, documents):
+            await texts.enqueue_missing(store, target.id)
         working = asyncio.create_task(worker.run())
         try:
             while not (await switch(store, models) and await embeddings.complete(store, target.id)):
@@ -204,21 +194,6 @@ def _not_ready(embedded: EmbeddedPostgres | None) -> str:
     return "" if embedded is None or embedded.state == "ready" else embedded.state
 
 
-def web_config(settings: Settings, app: App) -> uvicorn.Config:
-    """Return how uvicorn serves the application."""
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,  # nobody asks where a request came from
-        timeout_graceful_shutdown=round(settings.shutdown_grace),
-    )
-
-
 async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.socket:
     try:
         return unix_socket.listen(settings.socket) if settings.socket else _listen_on_port(settings)
@@ -247,21 +222,20 @@ def _listen_on_port(settings: Settings) -> socket.socket:
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:
-    return f"unix:{settings.socket}" if settings.socket else f"http://{settings.host}:{listener.getsockname()[1]}"
+    if settings.socket:
+        return f"unix:{settings.socket}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}"
 
 
 @contextlib.asynccontextmanager
-async def _stopping(settings: Settings, web: Web) -> AsyncIterator[None]:
+async def _stopping(settings: Settings, closing: asyncio.Event) -> AsyncIterator[None]:
     """Have signals stop the server, or its last holder where it runs for those."""
-
-    def stop() -> None:
-        web.should_exit = True
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(number, closing.set)
     async with AsyncExitStack() as stack:
         if settings.socket:
-            stack.callback(unix_socket.clear, settings.socket)  # by then uvicorn has closed it
+            stack.callback(unix_socket.clear, settings.socket)  # by then it is closed
             if settings.until_unused:
-                await stack.enter_async_context(holding(settings.socket, stop))
+                await stack.enter_async_context(holding(settings.socket, closing.set))
         yield

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import httpx
 import pytest
+from live import reached
 
 from recollect import AuthError, ZepClient
 from recollect.http.app import App
@@ -20,7 +20,7 @@ def settings() -> Settings:
 @pytest.mark.parametrize("key", [None, "wrong"])
 async def test_without_a_token_the_error_says_what_to_do(app: App, key: str | None) -> None:
     """A missing or wrong token is an AuthError, with the server's text and a way out."""
-    async with ZepClient("http://test", key, transport=httpx.ASGITransport(app)) as client:
+    async with reached(app) as transport, ZepClient("http://test", key, transport=transport) as client:
         with pytest.raises(AuthError, match="no token found" if key is None else "unauthorized") as caught:
             await client.acheck()
     assert "recollect token" in caught.value.hint
@@ -28,5 +28,5 @@ async def test_without_a_token_the_error_says_what_to_do(app: App, key: str | No
 
 async def test_a_token_opens_the_door(app: App) -> None:
     """With a token of the server's the client is let in."""
-    async with ZepClient("http://test", make_token(SECRET), transport=httpx.ASGITransport(app)) as client:
+    async with reached(app) as transport, ZepClient("http://test", make_token(SECRET), transport=transport) as client:
         await client.acheck()

@@ -10,7 +10,7 @@ import recollect
 
 PROGRAM = "import json, sys\n{}\nprint(json.dumps([name for name in sys.modules]))"
 OURS = {"models", "errors", "client"}
-SERVERS = {"asyncpg", "numpy", "onnxruntime", "openai", "prometheus_client", "jwt", "yaml", "uvicorn"}
+SERVERS = {"asyncpg", "numpy", "onnxruntime", "openai", "prometheus_client", "jwt", "yaml"}
 
 
 def imported(statement: str) -> set[str]:

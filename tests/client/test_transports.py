@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from live import reached
 
 from recollect import Session, ZepClient
 from recollect.http.app import App
 
 
-async def test_an_application_can_stand_in_for_a_server(app: App) -> None:
-    """With a transport a test speaks to the application itself, without a socket."""
-    async with ZepClient("http://test", transport=httpx.ASGITransport(app)) as client:
+async def test_a_transport_is_used(app: App) -> None:
+    """With a transport the client goes another way than by the address."""
+    async with reached(app) as transport, ZepClient("http://test", transport=transport) as client:
         made = await client.memory.aadd_session(Session(session_id="trip"))
         assert await client.memory.alist_sessions() == [made]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from live import reached
 
 from recollect.core.embeddings import Models
 from recollect.core.recall import Recall
@@ -88,8 +89,10 @@ async def running(*work: Awaitable[None]) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def client(app: App) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of the application. Paths are relative to /api/v1/."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=60) as api:
+    async with (
+        reached(app) as transport,
+        httpx.AsyncClient(transport=transport, base_url="http://test/api/v1/", timeout=60) as api,
+    ):
         yield api
 
 

@@ -10,7 +10,19 @@ from uuid import UUID
 import msgspec
 
 from recollect.errors import BadRequest, MethodNotAllowed, NotFound
-from recollect.http import collections, documents, jobs, memory, messages, reference, search, service, sessions, users
+from recollect.http import (
+    collections,
+    documents,
+    jobs,
+    memory,
+    messages,
+    reference,
+    search,
+    service,
+    sessions,
+    summaries,
+    users,
+)
 from recollect.http.request import Handler
 from recollect.models import (
     Collection,
@@ -23,6 +35,7 @@ from recollect.models import (
     RankedResult,
     SearchResult,
     Session,
+    Summary,
     User,
 )
 
@@ -86,7 +99,10 @@ ROUTES = [
         "/api/v1/sessions/{session_id}/memory",
         memory.get,
         answer=Memory,
-        query=(Parameter("lastn", int, "The last so many messages, whatever the summary."),),
+        query=(
+            Parameter("lastn", int, "The last so many messages, whatever the summary."),
+            Parameter("key_messages", memory.KeyMessages, "So many older messages that say most, quoted."),
+        ),
         missing=False,
     ),
     Route(
@@ -100,6 +116,17 @@ ROUTES = [
         missing=False,
     ),
     Route("DELETE", "/api/v1/sessions/{session_id}/memory", memory.delete, answer=str),
+    Route(
+        "GET",
+        "/api/v1/sessions/{session_id}/summaries",
+        summaries.list_all,
+        answer=list[Summary],
+        query=(
+            Parameter("limit", int, "At most so many; 100 unless said otherwise."),
+            Parameter("cursor", UUID, "Only summaries after the one with this uuid."),
+        ),
+        missing=False,
+    ),
     Route(
         "GET",
         "/api/v1/sessions/{session_id}/messages",
@@ -233,6 +260,14 @@ class Router:
         if method not in methods:
             raise MethodNotAllowed(sorted(methods))
         return methods[method], tuple(map(_decoded, parameters))
+
+
+def split(target: bytes) -> tuple[bytes, bytes]:
+    """Return the path and the query of a request's target. Raises NotFound for what is no path."""
+    if not target.startswith(b"/"):  # a proxy's form, with the host in it
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    path, _, query = target.partition(b"#")[0].partition(b"?")
+    return path, query
 
 
 def clean(raw_path: bytes) -> list[str]:

@@ -1,0 +1,43 @@
+"""Serving an application on a socket until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from recollect.http.app import VERSION, App
+from recollect.http.connection import Connection, Door
+
+WATCH_SECONDS = 1.0
+
+
+async def serve_on(listener: socket.socket, app: App, stop: asyncio.Event) -> None:
+    """Answer requests until `stop`; then accept no more, and finish those under way within the settings' grace."""
+    loop = asyncio.get_running_loop()
+    door = Door(app.answer, max_body=app.settings.max_request_size, headers=b"\r\nx-zep-version: " + VERSION)
+    create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+    server = await create(lambda: Connection(door), sock=listener)
+    watching = asyncio.create_task(_watch(door))
+    try:
+        await stop.wait()
+        server.close()
+        for connection in tuple(door.connections):
+            connection.finish()
+        deadline = loop.time() + app.settings.shutdown_grace
+        while door.connections and loop.time() < deadline:  # noqa: ASYNC110 -- connections have better to do than tell
+            await asyncio.sleep(0.01)
+    finally:
+        watching.cancel()
+        server.close()
+        for connection in tuple(door.connections):
+            connection.abort()
+
+
+async def _watch(door: Door) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        door.tell_time()
+        now = loop.time()
+        for connection in tuple(door.connections):
+            connection.watch(now)
