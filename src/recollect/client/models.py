@@ -81,7 +81,10 @@ class Summary(Model):
 
 
 class Memory(Model):
-    """Messages, oldest first: to add, or with the summary of those before them to begin the next turn with."""
+    """Messages, oldest first: to add, or with the summary of those before them to begin the next turn with.
+
+    `key_messages` are older ones that say most, when asked for.
+    """
 
     messages: list[Message] = []
     metadata: Json | None = None
@@ -89,6 +92,7 @@ class Memory(Model):
     uuid: str | None = None
     created_at: str | None = None
     token_count: int | None = None
+    key_messages: list[Message] | None = None
 
 
 class MemorySearchPayload(Model):

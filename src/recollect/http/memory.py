@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from recollect.core import tokens
+from recollect.core import key_messages, tokens
 from recollect.core.enrichment import jobs_of_message
 from recollect.errors import BadRequest
-from recollect.http.request import OK, Request, Response, as_it_is
+from recollect.http.request import OK, Request, Response, as_it_is, encoder
 from recollect.store import Store, jobs, messages, sessions
 from recollect.store.directory import Place
 from recollect.store.keys import bucket_of, new_key
@@ -22,6 +22,9 @@ LOOK_SECONDS = 0.02
 STORED = Response(b"OK", 202, b"text/plain; charset=utf-8")
 """The messages are stored, but were not searchable by meaning within the time the caller would wait."""
 
+MAX_KEY_MESSAGES = 100
+
+KeyMessages = Annotated[int, msgspec.Meta(ge=0, le=MAX_KEY_MESSAGES)]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
@@ -43,6 +46,16 @@ class MemoryBody(msgspec.Struct):
     """Messages to add, in their order."""
 
     messages: list[MessageBody] | None = None
+
+
+class _Named(msgspec.Struct):
+    uuid: UUID
+
+
+class _Window(msgspec.Struct):
+    """What of a memory tells how far back it goes."""
+
+    messages: list[_Named]
 
 
 async def add(request: Request) -> Response:
@@ -123,10 +136,16 @@ def _in_utc(time: datetime | None, field: str) -> datetime | None:
 
 
 async def get(request: Request) -> Response:
-    """Return the newest summary and the messages after it, or the last `lastn` messages."""
+    """Return the newest summary and the messages after it, or the last `lastn` messages.
+
+    With `key_messages`, also so many of the older messages, those that say most, as they were said.
+    """
     last = request.integer("lastn")
     if last < 0:
         raise BadRequest("lastn: cannot specify negative lastNMessages")
+    quoted = request.integer("key_messages")
+    if not 0 <= quoted <= MAX_KEY_MESSAGES:
+        raise BadRequest(f"key_messages is not between 0 and {MAX_KEY_MESSAGES}")
     memory = await messages.memory(
         request.services.store,
         request.project,
@@ -134,7 +153,21 @@ async def get(request: Request) -> Response:
         last=min(last, 2**31 - 1),
         window=request.services.settings.message_window,
     )
-    return as_it_is(memory)
+    return as_it_is(await _with_key_messages(request, memory, quoted) if quoted else memory)
+
+
+async def _with_key_messages(request: Request, memory: bytes, number: int) -> bytes:
+    """Put key messages from before the oldest of a memory's messages into its JSON."""
+    oldest = msgspec.json.decode(memory, type=_Window).messages[:1]
+    quoted = await key_messages.quoted(
+        request.services.store,
+        request.project,
+        request.name(),
+        before=oldest[0].uuid if oldest else None,
+        number=number,
+        model=request.services.models.active,
+    )
+    return memory.removesuffix(b"}") + b',"key_messages":' + encoder.encode(quoted) + b"}"
 
 
 async def delete(request: Request) -> Response:

@@ -41,12 +41,17 @@ class UserSearchBody(SearchBody, kw_only=True):
 
 
 async def session(request: Request) -> Response:
-    """Find messages of a session, by meaning, by metadata and by date. `dist` is the similarity: higher is nearer."""
+    """Find messages of a session, by meaning, by metadata and by date. `dist` is the similarity: higher is nearer.
+
+    With the scope `summary`, find its summaries.
+    """
     body = request.decode(SearchBody)
     limit = limit_of(request)
     bounds = _bounds(body)
     if body.search_scope == "summary":
-        return json([])
+        scope = await recall.session_scope(request.services.store, request.project, request.name())
+        results = await _summaries(request, body, bounds, scope)
+        return json([SearchResult(summary=r.summary, dist=r.dist, embedding=r.embedding) for r in results])
     if not body.text:
         messages = await search.matching(request.services.store, request.project, request.name(), bounds, limit)
         return json([SearchResult(message=message, dist=0.0) for message in messages])
@@ -60,7 +65,10 @@ async def session(request: Request) -> Response:
 
 
 async def user(request: Request) -> Response:
-    """Find messages among all that a user's sessions hold, best first."""
+    """Find messages among all that a user's sessions hold, best first.
+
+    With the scope `summary`, find these sessions' summaries, by meaning.
+    """
     body = request.decode(UserSearchBody)
     bounds = _bounds(body)
     bounds = Bounds(body.start_date or bounds.start_date, body.end_date or bounds.end_date, bounds.where)
@@ -70,6 +78,8 @@ async def user(request: Request) -> Response:
     scope = await recall.user_scope(request.services.store, request.project, request.name())
     if scope is None:
         raise NotFound
+    if body.search_scope == "summary":
+        return json(await _summaries(request, body, bounds, scope))
     wanted = Wanted(
         text=body.text or "",
         kind=kind,
@@ -80,9 +90,7 @@ async def user(request: Request) -> Response:
         explain=_explain(request),
     )
     key = (request.project, "user", request.name())
-    return json(
-        [] if body.search_scope == "summary" else _results(await request.services.recall.search(key, scope, wanted))
-    )
+    return json(_results(await request.services.recall.search(key, scope, wanted)))
 
 
 def _bounds(body: SearchBody) -> Bounds:
@@ -134,6 +142,41 @@ async def _by_meaning(request: Request, body: SearchBody, text: str, bounds: Bou
     return [
         SearchResult(message=found[place].message, dist=found[place].similarity, embedding=found[place].vector.tolist())
         for place in places
+    ]
+
+
+async def _summaries(
+    request: Request, body: SearchBody, bounds: Bounds, scope: recall.Scope | None
+) -> list[RankedResult]:
+    """Find summaries of the sessions in a scope, by meaning whatever the type of search, and with mmr if that is it."""
+    if scope is None:
+        return []
+    wanted = body.session_ids if isinstance(body, UserSearchBody) else None
+    sessions = [state.key for state in scope.sessions if wanted is None or state.session_id in wanted]
+    limit, store = limit_of(request), request.services.store
+    if not body.text:
+        return _as_results(await search.summaries_matching(store, scope.bucket, sessions, bounds, limit))
+    model = active_model(request)
+    query = await model.queries.vector(body.text)
+    drawn = mmr.candidates(limit) if body.search_type == "mmr" else limit
+    found = await search.summaries_nearest(store, scope.bucket, sessions, model.id, query, bounds, drawn)
+    if body.search_type != "mmr":
+        return _as_results([row._replace(vector=None) for row in found])
+    vectors = [row.vector for row in found if row.vector is not None]
+    places = mmr.choose(query, vectors, balance=body.mmr_lambda or 0.5, limit=limit)
+    return _as_results([found[place] for place in places])
+
+
+def _as_results(found: list[search.FoundSummary]) -> list[RankedResult]:
+    return [
+        RankedResult(
+            summary=row.summary,
+            dist=row.similarity,
+            score=row.similarity,
+            session_id=row.session_id,
+            embedding=None if row.vector is None else row.vector.tolist(),
+        )
+        for row in found
     ]
 
 

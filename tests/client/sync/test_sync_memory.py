@@ -84,6 +84,20 @@ def test_the_same_message_object_can_be_added_twice(client: ZepClient, name: str
     assert len((client.memory.get_memory(name)).messages) == 4
 
 
+def test_key_messages_come_when_asked_for(client: ZepClient, name: str) -> None:
+    """Of the messages older than the last one, the longest comes along; nothing unless asked for."""
+    told = [Message(role="Ana", content=text) for text in ("Hi", "The blue key opens the shed.", "Bye")]
+    client.memory.add_memory(name, Memory(messages=told))
+    memory = client.memory.get_memory(name, lastn=1, key_messages=1)
+    assert [message.content for message in memory.key_messages or []] == ["The blue key opens the shed."]
+    assert (client.memory.get_memory(name, lastn=1)).key_messages is None
+
+
+def test_an_unknown_session_has_no_summaries(client: ZepClient, name: str) -> None:
+    """Listing the summaries of a session that does not exist is no error."""
+    assert client.memory.list_summaries(name, limit=5) == []
+
+
 def test_an_unknown_session_has_an_empty_memory(client: ZepClient, name: str) -> None:
     """Reading the memory of a session that does not exist is no error."""
     assert (client.memory.get_memory(name)).messages == []

@@ -12,6 +12,7 @@ from recollect.client.models import (
     SearchScope,
     SearchType,
     Session,
+    Summary,
     plain,
 )
 from recollect.client.wire import Call, path
@@ -68,16 +69,33 @@ class AsyncMemory(Api):
             yield sessions
             cursor = sessions[-1].id
 
-    async def aget_memory(self, session_id: str, lastn: int | None = None) -> Memory:
+    async def aget_memory(
+        self, session_id: str, lastn: int | None = None, *, key_messages: int | None = None
+    ) -> Memory:
         """Return what to begin the next turn with: the summary so far and the messages after it, oldest first.
 
-        With `lastn`, the last so many messages instead. A session that does not exist has an empty memory.
+        With `lastn`, the last so many messages instead. With `key_messages`, also so many of the older ones (at most
+        100), those that say most. A session that does not exist has an empty memory.
 
         >>> memory = await client.memory.aget_memory("trip", lastn=6)
         >>> prompt = [f"{message.role}: {message.content}" for message in memory.messages]
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
-        return await self._connections.aio.asend(Call(Memory, "GET", where, query={"lastn": lastn}))
+        query = {"lastn": lastn, "key_messages": key_messages}
+        return await self._connections.aio.asend(Call(Memory, "GET", where, query=query))
+
+    async def alist_summaries(
+        self, session_id: str, limit: int | None = None, cursor: str | None = None
+    ) -> list[Summary]:
+        """Return at most `limit` summaries of a session (100 unless said otherwise), oldest first.
+
+        With `cursor`, those after the one with this uuid. A session that does not exist has none.
+
+        >>> summaries = await client.memory.alist_summaries("trip")
+        """
+        where = path("/sessions/{session_id}/summaries", session_id=session_id)
+        query = {"limit": limit, "cursor": cursor}
+        return await self._connections.aio.asend(Call(list[Summary], "GET", where, query=query))
 
     async def aadd_memory(self, session_id: str, memory_messages: Memory, *, wait: float | None = None) -> str:
         """Add messages to a session, which is created if there is none. Returns "OK" once they are on the disk.

@@ -13,6 +13,7 @@ from recollect.client.models import (
     SearchScope,
     SearchType,
     Session,
+    Summary,
     plain,
 )
 from recollect.client.wire import Call, path
@@ -67,16 +68,29 @@ class SyncMemory(Api):
             yield sessions
             cursor = sessions[-1].id
 
-    def get_memory(self, session_id: str, lastn: int | None = None) -> Memory:
+    def get_memory(self, session_id: str, lastn: int | None = None, *, key_messages: int | None = None) -> Memory:
         """Return what to begin the next turn with: the summary so far and the messages after it, oldest first.
 
-        With `lastn`, the last so many messages instead. A session that does not exist has an empty memory.
+        With `lastn`, the last so many messages instead. With `key_messages`, also so many of the older ones (at most
+        100), those that say most. A session that does not exist has an empty memory.
 
         >>> memory = client.memory.get_memory("trip", lastn=6)
         >>> prompt = [f"{message.role}: {message.content}" for message in memory.messages]
         """
         where = path("/sessions/{session_id}/memory", session_id=session_id)
-        return self._connections.sync.send(Call(Memory, "GET", where, query={"lastn": lastn}))
+        query = {"lastn": lastn, "key_messages": key_messages}
+        return self._connections.sync.send(Call(Memory, "GET", where, query=query))
+
+    def list_summaries(self, session_id: str, limit: int | None = None, cursor: str | None = None) -> list[Summary]:
+        """Return at most `limit` summaries of a session (100 unless said otherwise), oldest first.
+
+        With `cursor`, those after the one with this uuid. A session that does not exist has none.
+
+        >>> summaries = client.memory.list_summaries("trip")
+        """
+        where = path("/sessions/{session_id}/summaries", session_id=session_id)
+        query = {"limit": limit, "cursor": cursor}
+        return self._connections.sync.send(Call(list[Summary], "GET", where, query=query))
 
     def add_memory(self, session_id: str, memory_messages: Memory, *, wait: float | None = None) -> str:
         """Add messages to a session, which is created if there is none. Returns "OK" once they are on the disk.
