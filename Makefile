@@ -6,6 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/published_clients
+TYPESCRIPT := clients/typescript
 PG ?= 18
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -37,7 +38,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
 	$(BIN)/pip install --quiet --no-deps -r requirements-dev.lock
 	@touch $@
 
-setup-clients: $(VENV)/.published-python $(VENV)/.published-javascript  ## the clients that others published
+setup-clients: $(VENV)/.published-python $(VENV)/.published-javascript $(VENV)/.typescript  ## theirs, and our TypeScript
 
 # Their own environments: they pin versions that ours cannot live with.
 $(VENV)/.published-python: $(CLIENTS)/python/requirements.lock | $(VENV)/bin/pip
@@ -48,6 +49,15 @@ $(VENV)/.published-python: $(CLIENTS)/python/requirements.lock | $(VENV)/bin/pip
 $(VENV)/.published-javascript: $(CLIENTS)/javascript/package-lock.json | $(VENV)/bin/pip
 	@command -v npm >/dev/null || { echo "The tests of the JavaScript client need Node 20 with npm."; exit 1; }
 	cd $(CLIENTS)/javascript && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.typescript-tools: $(TYPESCRIPT)/package-lock.json | $(VENV)/bin/pip
+	@command -v npm >/dev/null || { echo "The TypeScript client needs Node 20 with npm."; exit 1; }
+	cd $(TYPESCRIPT) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.typescript: $(VENV)/.typescript-tools $(wildcard $(TYPESCRIPT)/src/*.ts) $(TYPESCRIPT)/tools/build.mjs $(TYPESCRIPT)/tsconfig.json
+	cd $(TYPESCRIPT) && npm run --silent build
 	@touch $@
 
 check: lint types arrows  ## what needs no database
@@ -87,6 +97,7 @@ lock:  ## write requirements.lock and requirements-dev.lock anew
 	$(VENV)-lock/bin/uv pip compile $(CLIENTS)/python/requirements.in --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -o $(CLIENTS)/python/requirements.lock
 	cd $(CLIENTS)/javascript && npm update --package-lock-only --omit-lockfile-registry-resolved
+	cd $(TYPESCRIPT) && npm update --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) $(VENV)-* $(CLIENTS)/javascript/node_modules
+	rm -rf $(VENV) $(VENV)-* $(CLIENTS)/javascript/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
