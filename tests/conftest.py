@@ -118,7 +118,7 @@ async def working_app(settings: Settings, store: Store) -> AsyncIterator[App]:
     app = App(settings, starting=lambda: "")
     models = Models(store, settings)
     await models.open()
-    worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)))
+    worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry), settings, None))
     app.services = Services(
         settings,
         store,

@@ -21,8 +21,10 @@ from recollect.holders import holding
 from recollect.http.app import App
 from recollect.http.listener import serve_on
 from recollect.http.services import Services
+from recollect.llm import Call, LanguageModel
+from recollect.llm.configured import open_model
 from recollect.settings import Settings
-from recollect.store import Store, documents, embeddings, summary_embeddings
+from recollect.store import Store, documents, embeddings, summary_embeddings, usage
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
@@ -71,8 +73,8 @@ async def _run_backend(settings: Settings, app: App, embedded: EmbeddedPostgres 
             embedded.set_address(app.address)
         dsn = embedded.dsn if embedded else settings.database_url
         assert dsn is not None
-        store, models = await stack.enter_async_context(_workshop(settings, dsn))
-        worker = await stack.enter_async_context(_background(settings, store, models, app))
+        store, models, llm = await stack.enter_async_context(_workshop(settings, dsn))
+        worker = await stack.enter_async_context(_background(settings, store, models, llm, app))
         app.services = Services(
             settings,
             store,
@@ -91,8 +93,9 @@ async def work(settings: Settings, dsn: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _workshop(settings, dsn) as (store, models):
-        worker = Worker(store, kinds(store, models, WorkMetrics(CollectorRegistry())), lanes=max(settings.workers, 1))
+    async with _workshop(settings, dsn) as (store, models, llm):
+        handlers = kinds(store, models, WorkMetrics(CollectorRegistry()), settings, llm)
+        worker = Worker(store, handlers, lanes=max(settings.workers, 1))
         async with _beside(
             worker.run, partial(wake_on_announcement, dsn, worker), partial(follow_models, store, models)
         ):
@@ -106,11 +109,11 @@ async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], Non
 
     Calls `report` with the texts embedded so far and in all. Raises ModelUnavailable when there is no model.
     """
-    async with _workshop(settings, dsn) as (store, models):
+    async with _workshop(settings, dsn) as (store, models, llm):
         target = models.filling or models.active
         if models.configured is None or target is None:
             raise ModelUnavailable("There is no embedding model to embed with.", hint="Run `recollect doctor`.")
-        handlers = kinds(store, models, WorkMetrics(CollectorRegistry()))
+        handlers = kinds(store, models, WorkMetrics(CollectorRegistry()), settings, llm)
         worker = Worker(store, [kind for kind in handlers if kind.name in REEMBED])
         for texts in (embeddings, summary_embeddings, documents):
             await texts.enqueue_missing(store, target.id)
@@ -127,8 +130,8 @@ async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], Non
 
 
 @contextlib.asynccontextmanager
-async def _workshop(settings: Settings, dsn: str) -> AsyncIterator[tuple[Store, Models]]:
-    """Open the database, brought up to date, and the embedding models: what all work needs."""
+async def _workshop(settings: Settings, dsn: str) -> AsyncIterator[tuple[Store, Models, LanguageModel | None]]:
+    """Open the database, brought up to date, and the models: what all work needs."""
     while True:
         try:
             await migrate(dsn)
@@ -139,23 +142,33 @@ async def _workshop(settings: Settings, dsn: str) -> AsyncIterator[tuple[Store, 
     database = Database(dsn, size=settings.database_pool_size, statement_timeout=settings.statement_timeout)
     store = Store(database)
     models = Models(store, settings)
+
+    async def record(call: Call) -> None:
+        await usage.add(store, *call)
+
+    llm = open_model(settings, record)
     try:
         await models.open()
-        yield store, models
+        yield store, models, llm
     finally:
         await models.close()
+        if llm is not None:
+            await llm.aclose()
         await database.close()
 
 
 @contextlib.asynccontextmanager
-async def _background(settings: Settings, store: Store, models: Models, app: App) -> AsyncIterator[Worker | Announcer]:
+async def _background(
+    settings: Settings, store: Store, models: Models, llm: LanguageModel | None, app: App
+) -> AsyncIterator[Worker | Announcer]:
     """Run what goes on beside the requests; yield whom to tell of new jobs."""
     loops: list[Callable[[], Awaitable[None]]] = [partial(follow_models, store, models)]
     if settings.purge_every:
         loops.append(partial(purge_regularly, store, settings.purge_every * 60))
     worker: Worker | Announcer
     if settings.workers:
-        worker = Worker(store, kinds(store, models, WorkMetrics(app.metrics.registry)), lanes=settings.workers)
+        handlers = kinds(store, models, WorkMetrics(app.metrics.registry), settings, llm)
+        worker = Worker(store, handlers, lanes=settings.workers)
         loops.append(partial(wake_on_announcement, store.database.dsn, worker))
     else:
         worker = Announcer(store)

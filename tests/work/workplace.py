@@ -19,8 +19,10 @@ from recollect.core.embeddings import Models
 from recollect.core.recall import Recall
 from recollect.http.app import App
 from recollect.http.services import Services
+from recollect.llm import Call, LanguageModel
+from recollect.llm.configured import open_model
 from recollect.settings import Settings, load
-from recollect.store import Store
+from recollect.store import Store, usage
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
 from recollect.work.worker import Kind, Worker
@@ -41,18 +43,38 @@ async def working(
     store: Store, settings: Settings, *, lanes: int = 1, change: Callable[[Kind], Kind] = lambda kind: kind
 ) -> AsyncIterator[App]:
     """Run the application's services with a worker whose kinds may be changed."""
-    async with idle(store, settings) as app:
-        worker = worker_of(app, lanes=lanes, change=change)
+    async with idle(store, settings) as app, language_model(store, settings) as llm:
+        worker = worker_of(app, llm, lanes=lanes, change=change)
         wake_by(app, worker.wake)
         async with running(worker.run()):
             yield app
 
 
-def worker_of(app: App, *, lanes: int = 1, change: Callable[[Kind], Kind] = lambda kind: kind) -> Worker:
+@contextlib.asynccontextmanager
+async def language_model(store: Store, settings: Settings) -> AsyncIterator[LanguageModel | None]:
+    """Open the language model that the settings name, if they do."""
+
+    async def record(call: Call) -> None:
+        await usage.add(store, *call)
+
+    llm = open_model(settings, record)
+    yield llm
+    if llm is not None:
+        await llm.aclose()
+
+
+def worker_of(
+    app: App,
+    llm: LanguageModel | None = None,
+    *,
+    lanes: int = 1,
+    change: Callable[[Kind], Kind] = lambda kind: kind,
+) -> Worker:
     """Return a worker beside an application."""
     services = app.services
     assert services is not None
-    made = kinds(services.store, services.models, WorkMetrics(app.metrics.registry))
+    metrics = WorkMetrics(app.metrics.registry)
+    made = kinds(services.store, services.models, metrics, services.settings, llm)
     return Worker(services.store, [change(kind) for kind in made], lanes=lanes)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -16,13 +17,20 @@ class Prompt(msgspec.Struct, frozen=True):
     user: str
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """What answers have cost so far."""
+class Call(NamedTuple):
+    """One question asked of an endpoint, and what it cost."""
 
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
+    task: str
+    model: str
+    failures: int
+    """1 when nothing usable came back."""
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+Record = Callable[[Call], Awaitable[None]]
+"""Takes note of a call."""
 
 
 class LanguageModel(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from recollect.core.embeddings import Models
+from recollect.llm import LanguageModel
+from recollect.settings import Settings
 from recollect.store import Store, documents, embeddings, summary_embeddings
 from recollect.store.indexes import BUILD_SECONDS
 from recollect.work.documents import erase_collection, index_collection
@@ -17,8 +19,11 @@ ERASE_SECONDS = 600
 """Long enough for sessions of millions of messages."""
 
 
-def kinds(store: Store, models: Models, metrics: WorkMetrics) -> list[Kind]:
+def kinds(
+    store: Store, models: Models, metrics: WorkMetrics, settings: Settings, llm: LanguageModel | None
+) -> list[Kind]:
     """Return what a worker does."""
+    del settings, llm
     active, filling = partial(probe, models), partial(probe_filling, models)
     of_messages = Source(embeddings.texts, embeddings.put)
     of_summaries = Source(summary_embeddings.texts, summary_embeddings.put)
