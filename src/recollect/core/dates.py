@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -34,9 +35,9 @@ ABSOLUTE = [
         rf"\b(?:in|of|since|during|year)\s+{_YEAR}",
     )
 ]
-_COUNT = rf"(?P<count>\d{{1,3}}|an?|{'|'.join(NUMBERS[1:])}|couple of|few)"
-AGO = re.compile(rf"\b{_COUNT}\s+(?P<unit>day|week|month|year)s?\s+ago\b", re.IGNORECASE)
-PAST = re.compile(rf"\b(?:last|past)\s+(?:{_COUNT}\s+)?(?P<unit>day|week|month|year)s?\b", re.IGNORECASE)
+COUNT = rf"(?P<count>\d{{1,3}}|an?|{'|'.join(NUMBERS[1:])}|couple of|few)"
+AGO = re.compile(rf"\b{COUNT}\s+(?P<unit>day|week|month|year)s?\s+ago\b", re.IGNORECASE)
+PAST = re.compile(rf"\b(?:last|past)\s+(?:{COUNT}\s+)?(?P<unit>day|week|month|year)s?\b", re.IGNORECASE)
 THIS = re.compile(r"\bthis\s+(?P<unit>week|month|year)\b", re.IGNORECASE)
 NEAR = re.compile(r"\b(?P<day>today|tonight|this morning|yesterday|last night)\b", re.IGNORECASE)
 WEEKDAY = re.compile(rf"\b(?:last|on|this)\s+(?P<weekday>{'|'.join(WEEKDAYS)})\b", re.IGNORECASE)
@@ -77,16 +78,25 @@ class Date(msgspec.Struct, frozen=True):
         return Span(start.timestamp(), end.timestamp())
 
 
-def named_dates(text: str) -> list[Date]:
-    """Return the absolute dates in an English text."""
-    found: list[Date] = []
+class Named(NamedTuple):
+    """Where a text names a date."""
+
+    start: int
+    end: int
+    date: Date
+
+
+def named_dates(text: str) -> list[Named]:
+    """Return the absolute dates in an English text, without the words that lead to them."""
+    found: list[Named] = []
     for pattern in ABSOLUTE:
         for match in pattern.finditer(text):
-            part = match.groupdict()
+            part = {name: value for name, value in match.groupdict().items() if value}
             month = part.get("month")
             number = None if month is None else int(month) if month.isdigit() else NUMBER_OF_MONTH[month[:3].lower()]
-            found.append(Date(_number(part.get("year")), number, _number(part.get("day"))))
-        text = pattern.sub(" ", text)
+            date = Date(_number(part.get("year")), number, _number(part.get("day")))
+            found.append(Named(min(map(match.start, part)), match.end(), date))
+        text = pattern.sub(lambda match: " " * len(match[0]), text)
     return found
 
 
@@ -114,7 +124,8 @@ def _number(text: str | None) -> int | None:
     return int(text) if text else None
 
 
-def _count(text: str | None) -> int:
+def count_of(text: str | None) -> int:
+    """Return the number that COUNT matched; 1 for none."""
     lower = (text or "one").lower()
     if lower.isdigit():
         return int(lower)
@@ -127,17 +138,22 @@ def _midnight(now: float) -> float:
 
 def _ago(text: str, now: float) -> Iterator[Span]:
     for match in AGO.finditer(text):
-        days = DAYS_OF[match["unit"].lower()]
-        centre = _midnight(now) - _count(match["count"]) * days * DAY
-        half = days // 2 * DAY  # "two weeks ago" is no day, but half a week to either side of one
-        yield Span(centre - half, centre + half + DAY, max(1.0, days / 4))
+        unit = match["unit"].lower()
+        yield Span(*away(now, -count_of(match["count"]), unit), max(1.0, DAYS_OF[unit] / 4))
+
+
+def away(now: float, count: int, unit: str) -> tuple[float, float]:
+    """Return the days that lie so many units after `now`: half a unit to either side, since nobody means one day."""
+    centre = _midnight(now) + count * DAYS_OF[unit] * DAY
+    half = DAYS_OF[unit] // 2 * DAY
+    return centre - half, centre + half + DAY
 
 
 def _past(text: str, now: float) -> Iterator[Span]:
     for match in PAST.finditer(text):
         days = DAYS_OF[match["unit"].lower()]
         if match["count"]:
-            yield Span(now - _count(match["count"]) * days * DAY, now, max(1.0, days / 4))
+            yield Span(now - count_of(match["count"]) * days * DAY, now, max(1.0, days / 4))
         else:
             yield _unit_before(now, match["unit"].lower(), 1)
     for match in THIS.finditer(text):
@@ -145,17 +161,28 @@ def _past(text: str, now: float) -> Iterator[Span]:
 
 
 def _unit_before(now: float, unit: str, back: int) -> Span:
-    """Return the day, week (from Monday), month or year that lies `back` (0 or 1) before the current one."""
-    today = datetime.fromtimestamp(_midnight(now), UTC)
+    """Return the day, week, month or year that lies `back` (0 or 1) before the current one, of which only the past."""
+    start, end = unit_away(datetime.fromtimestamp(_midnight(now), UTC), unit, -back)
     if unit in {"day", "week"}:
-        length = DAYS_OF[unit]
-        start = today - timedelta((today.weekday() if unit == "week" else 0) + back * length)
-        return Span(start.timestamp(), start.timestamp() + length * DAY, max(1.0, length / 4))
-    end = today.replace(day=1) if unit == "month" else today.replace(month=1, day=1)
-    if not back:
-        return Span(end.timestamp(), now, DAYS_OF[unit] / 8)
-    start = (end - timedelta(1)).replace(day=1) if unit == "month" else end.replace(year=end.year - 1)
-    return Span(start.timestamp(), end.timestamp(), DAYS_OF[unit] / 8)
+        return Span(start.timestamp(), end.timestamp(), max(1.0, DAYS_OF[unit] / 4))
+    return Span(start.timestamp(), end.timestamp() if back else now, DAYS_OF[unit] / 8)
+
+
+def unit_away(today: datetime, unit: str, count: int) -> tuple[datetime, datetime]:
+    """Return the day, week (from Monday), month or year so many after the one of `today`, a midnight.
+
+    Raises ValueError, OverflowError where the calendar ends.
+    """
+    if unit in {"day", "week"}:
+        length = timedelta(DAYS_OF[unit])
+        start = today - timedelta(today.weekday() if unit == "week" else 0) + count * length
+        return start, start + length
+    if unit == "year":
+        start = today.replace(year=today.year + count, month=1, day=1)
+        return start, start.replace(year=start.year + 1)
+    months = today.year * 12 + today.month - 1 + count
+    start = today.replace(year=months // 12, month=months % 12 + 1, day=1)
+    return start, start.replace(year=(months + 1) // 12, month=(months + 1) % 12 + 1)
 
 
 def _days(text: str, now: float) -> Iterator[Span]:

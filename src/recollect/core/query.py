@@ -49,7 +49,7 @@ def read(question: str, corpus: Corpus, *, now: float) -> Query:
         all_stems=frozenset(text.stems(text.words(question), corpus.language)),
         speakers=speakers,
         asks_when=WHEN.search(question) is not None,
-        dates=named_dates(question),
+        dates=[named.date for named in named_dates(question)],
         spans=relative_spans(question, now),
     )
 
