@@ -11,9 +11,7 @@ from recollect.models import Summary
 from recollect.store import Store
 from recollect.store.directory import Place
 from recollect.store.jobs import Job
-from recollect.store.keys import BUCKETS, bucket_of
-
-BUCKETS_AT_ONCE = 64
+from recollect.store.scope import Scope, parts
 
 
 class Point(NamedTuple):
@@ -45,15 +43,6 @@ class NewSummary(NamedTuple):
     recent_message_uuid: UUID
     content: str
     token_count: int
-
-
-class Scope(NamedTuple):
-    """Which sessions: all of a project, or one, or a user's; and only those that have changed since a time."""
-
-    project: str
-    session_id: str | None = None
-    user_id: str | None = None
-    since: datetime | None = None
 
 
 class Missing(NamedTuple):
@@ -106,8 +95,8 @@ async def listed(store: Store, project: str, session_id: str, *, after: UUID | N
 async def missing(store: Store, scope: Scope, *, window: int) -> Missing:
     """Measure what `enqueue_missing` would enqueue jobs for."""
     total = Missing(0, 0, 0)
-    for arguments in await _parts(store, scope, window):
-        row = await store.database.row("summaries.missing", *arguments)
+    for part in await parts(store, scope):
+        row = await store.database.row("summaries.missing", *part, window)
         assert row is not None
         total = Missing(*(one + other for one, other in zip(total, row, strict=True)))
     return total
@@ -116,20 +105,6 @@ async def missing(store: Store, scope: Scope, *, window: int) -> Missing:
 async def enqueue_missing(store: Store, scope: Scope, *, window: int) -> int:
     """Enqueue a `summarise` job for each session that may need one and has none; return how many."""
     jobs = 0
-    for arguments in await _parts(store, scope, window):
-        jobs += len(await store.database.fetch("summaries.enqueue_missing", *arguments))
+    for part in await parts(store, scope):
+        jobs += len(await store.database.fetch("summaries.enqueue_missing", *part, window))
     return jobs
-
-
-async def _parts(store: Store, scope: Scope, window: int) -> list[tuple[object, ...]]:
-    """Return the arguments of the statements that look at all sessions of a scope, some buckets at a time."""
-    key = None
-    buckets = [(first, first + BUCKETS_AT_ONCE - 1) for first in range(0, BUCKETS, BUCKETS_AT_ONCE)]
-    if scope.session_id is not None:
-        place = await store.directory.look_up(scope.project, scope.session_id)
-        if place is None:
-            return []
-        key, buckets = place.key, [(place.bucket, place.bucket)]
-    elif scope.user_id is not None:
-        buckets = [(bucket := bucket_of(scope.project, scope.user_id), bucket)]
-    return [(*ends, scope.project, window, key, scope.user_id, scope.since) for ends in buckets]

@@ -27,3 +27,19 @@ CREATE TABLE model_usage (
     seconds double precision NOT NULL DEFAULT 0,
     PRIMARY KEY (task, model, day)
 );
+
+-- Whether a language model has looked at a message as it stands: what it found nothing in is not asked about again.
+ALTER TABLE messages ADD COLUMN has_entities boolean NOT NULL DEFAULT false;
+ALTER TABLE messages ADD COLUMN has_intent boolean NOT NULL DEFAULT false;
+
+-- Whether metadata holds entities that no rule has found: by a model, a client, or the server it was imported from.
+CREATE FUNCTION has_better_entities(metadata jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(metadata #> '{system,entities}' = '[]', false)
+        OR coalesce(jsonb_path_exists(metadata, '$.system.entities[*] ? (!exists(@.By))'), false)
+$$;
+
+-- Metadata without what was noted about the text, which has changed.
+CREATE FUNCTION without_annotations(metadata jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN jsonb_typeof(metadata -> 'system') = 'object'
+        THEN metadata #- '{system,entities}' #- '{system,intent}' ELSE metadata END
+$$;

@@ -3,7 +3,7 @@
 -- deleted) or, when $4 names a new one, created; the messages stored in order; the jobs
 -- enqueued, each for at most 64 messages.
 -- A message whose uuid the session already has is updated in its place, which is noted for those who hold a copy, and
--- its vectors go; a deleted one's uuid starts anew.
+-- its vectors and, if it says something else now, its annotations go; a deleted one's uuid starts anew.
 -- Always one row; a NULL key means that the place was wrong, or the new name is taken: look the name up.
 WITH named AS (
     INSERT INTO session_names (name_bucket, project_id, name, bucket, session_key)
@@ -31,7 +31,10 @@ WITH named AS (
         seq = CASE WHEN m.seq > (SELECT cleared_seq FROM session) THEN m.seq ELSE excluded.seq END,
         created_at = CASE WHEN m.seq > (SELECT cleared_seq FROM session) THEN m.created_at ELSE excluded.created_at END,
         metadata = CASE WHEN m.seq > (SELECT cleared_seq FROM session)
-            THEN metadata_merge(m.metadata, excluded.metadata) ELSE excluded.metadata END,
+            THEN metadata_merge(CASE WHEN m.content = excluded.content THEN m.metadata
+                ELSE without_annotations(m.metadata) END, excluded.metadata) ELSE excluded.metadata END,
+        has_entities = m.has_entities AND m.content = excluded.content AND m.seq > (SELECT cleared_seq FROM session),
+        has_intent = m.has_intent AND m.content = excluded.content AND m.seq > (SELECT cleared_seq FROM session),
         role = excluded.role, content = excluded.content, token_count = excluded.token_count,
         language = excluded.language, updated_at = excluded.updated_at
     RETURNING m.seq

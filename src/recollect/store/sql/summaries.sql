@@ -82,10 +82,10 @@ FROM sessions AS s
 JOIN messages AS m
     ON m.bucket = s.bucket AND m.session_key = s.key AND m.seq > greatest(s.summarised_seq, s.cleared_seq)
 WHERE s.bucket BETWEEN $1 AND $2 AND s.project_id = $3 AND s.deleted_at IS NULL
-    AND s.last_seq - greatest(s.summarised_seq, s.cleared_seq) >= $4
-    AND ($5::uuid IS NULL OR s.key = $5)
-    AND ($6::text IS NULL OR s.user_id = $6)
-    AND ($7::timestamptz IS NULL OR s.updated_at >= $7)
+    AND s.last_seq - greatest(s.summarised_seq, s.cleared_seq) >= $7
+    AND ($4::uuid IS NULL OR s.key = $4)
+    AND ($5::text IS NULL OR s.user_id = $5)
+    AND ($6::timestamptz IS NULL OR s.updated_at >= $6)
 
 -- name: enqueue_missing
 -- A job for each of these sessions, unless one waits already.
@@ -93,10 +93,10 @@ INSERT INTO jobs (bucket, id, project_id, kind, about, run_at, created_at)
 SELECT s.bucket, new_key(s.bucket), s.project_id, 'summarise', s.key, now(), now()
 FROM sessions AS s
 WHERE s.bucket BETWEEN $1 AND $2 AND s.project_id = $3 AND s.deleted_at IS NULL
-    AND s.last_seq - greatest(s.summarised_seq, s.cleared_seq) >= $4
-    AND ($5::uuid IS NULL OR s.key = $5)
-    AND ($6::text IS NULL OR s.user_id = $6)
-    AND ($7::timestamptz IS NULL OR s.updated_at >= $7)
+    AND s.last_seq - greatest(s.summarised_seq, s.cleared_seq) >= $7
+    AND ($4::uuid IS NULL OR s.key = $4)
+    AND ($5::text IS NULL OR s.user_id = $5)
+    AND ($6::timestamptz IS NULL OR s.updated_at >= $6)
     AND NOT EXISTS (
         SELECT FROM jobs AS j
         WHERE j.bucket = s.bucket AND j.about = s.key AND j.kind = 'summarise' AND j.failed_at IS NULL)
