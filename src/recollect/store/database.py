@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import asyncpg
 import msgspec
@@ -124,11 +124,15 @@ class Database:
         self._give(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend one connection inside a transaction: committed at the end, rolled back on any error."""
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """Lend one connection inside a transaction: committed at the end, rolled back on any error.
+
+        A snapshot is read only, and all it reads is of one moment.
+        """
+        isolation: Literal["repeatable_read"] | None = "repeatable_read" if snapshot else None
         async with self.connection() as connection:
             try:
-                async with connection.raw.transaction():
+                async with connection.raw.transaction(isolation=isolation, readonly=snapshot):
                     yield connection
             except LOSERS as error:
                 raise DatabaseUnavailable("The transaction lost against another; try again.") from error

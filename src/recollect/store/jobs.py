@@ -96,3 +96,8 @@ async def pending(store: Store, place: Place, kind: str, items: Sequence[UUID]) 
 async def overview(store: Store) -> list[Overview]:
     """Count the jobs by kind."""
     return [Overview(*row) for row in await store.database.fetch("jobs.overview")]
+
+
+async def announce(store: Store) -> None:
+    """Wake the workers of all processes."""
+    await store.database.fetch("jobs.announce")

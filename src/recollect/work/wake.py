@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from recollect.errors import DatabaseUnavailable
-from recollect.store import Store
+from recollect.store import Store, jobs
 from recollect.store.database import listen
 from recollect.work.worker import Worker
 
@@ -33,7 +33,7 @@ class Announcer:
             await self._added.wait()
             self._added.clear()
             try:
-                await self._store.database.fetch("jobs.announce")
+                await jobs.announce(self._store)
             except DatabaseUnavailable as error:
                 log.debug("not announced", extra={"reason": error.message})
             await asyncio.sleep(DEBOUNCE_SECONDS)
