@@ -7,11 +7,12 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import httpx
+import language_model
 import pytest
 import pytest_asyncio
 from live import reached, served
@@ -77,6 +78,21 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     database = Database(database_url, size=8)
     yield Store(database)
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def endpoint_address() -> Iterator[str]:
+    """The process that answers as language models do."""
+    with language_model.started() as address:
+        yield address
+
+
+@pytest.fixture
+def endpoint(endpoint_address: str) -> Iterator[language_model.Endpoint]:
+    """The endpoint of a language model, for one test: see language_model.py."""
+    endpoint = language_model.Endpoint(endpoint_address, f"room{next(_numbers)}")
+    yield endpoint
+    endpoint.close()
 
 
 @pytest.fixture
