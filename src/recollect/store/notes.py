@@ -54,7 +54,7 @@ class Missing(NamedTuple):
 
 async def messages(store: Store, jobs: Sequence[Job], kind: Kind) -> list[Text]:
     """Return the messages the jobs name, as far as they live and no model has annotated them."""
-    rows = await store.database.fetch("annotations.messages", *_named(jobs), kind, PREFIX)
+    rows = await store.database.fetch("notes.messages", *_named(jobs), kind, PREFIX)
     return [Text(*row) for row in rows]
 
 
@@ -64,19 +64,19 @@ async def put(store: Store, kind: Kind, annotated: Sequence[tuple[Text, object]]
         keys = [list(column) for column in zip(*(text[:4] for text, _ in annotated), strict=True)]
         noted = [_in_system(note) for _, note in annotated]
         looked = by_model and kind == "entities", by_model and kind == "intents"
-        await store.database.fetch("annotations.put", *keys, datetime.now(UTC), noted, *looked, PREFIX)
+        await store.database.fetch("notes.put", *keys, datetime.now(UTC), noted, *looked, PREFIX)
 
 
 async def summaries(store: Store, jobs: Sequence[Job]) -> list[SummaryText]:
     """Return the summaries the jobs name, as far as they live."""
-    return [SummaryText(*row) for row in await store.database.fetch("annotations.summaries", *_named(jobs))]
+    return [SummaryText(*row) for row in await store.database.fetch("notes.summaries", *_named(jobs))]
 
 
 async def put_summaries(store: Store, annotated: Sequence[tuple[SummaryText, object]]) -> None:
     """Note what was found under `system` of summaries that have not gone meanwhile."""
     if annotated:
         keys = [list(column) for column in zip(*(text[:3] for text, _ in annotated), strict=True)]
-        await store.database.fetch("annotations.put_summaries", *keys, [_in_system(note) for _, note in annotated])
+        await store.database.fetch("notes.put_summaries", *keys, [_in_system(note) for _, note in annotated])
 
 
 async def enqueue_missing(
@@ -88,7 +88,7 @@ async def enqueue_missing(
     """
     total = Missing()
     for part in await parts(store, scope):
-        row = await store.database.row("annotations.enqueue_missing", *part, kind, by_model, most, room, not dry)
+        row = await store.database.row("notes.enqueue_missing", *part, kind, by_model, most, room, not dry)
         assert row is not None
         total = Missing(*(one + other for one, other in zip(total, row, strict=True)))
     return total

@@ -50,6 +50,7 @@ FROM (SELECT DISTINCT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[])) AS 
 JOIN sessions AS s ON s.bucket = n.bucket AND s.key = n.session_key AND s.deleted_at IS NULL
 JOIN summaries AS y ON y.bucket = n.bucket AND y.session_key = n.session_key AND y.uuid = n.uuid
     AND y.seq > s.cleared_seq
+ORDER BY y.bucket, y.session_key, y.seq
 
 -- name: put_summaries
 -- Likewise for summaries, which never change their text.
