@@ -12,7 +12,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: serve test setup setup-dev setup-clients check format lint types arrows unit unit-oldest soak lock clean
+.PHONY: serve test setup setup-dev setup-clients check format lint types arrows unit unit-oldest client-pythons bench soak lock clean
 
 serve: setup  ## run the server, with PostgreSQL and the embedding model inside
 	$(BIN)/recollect serve --host $(HOST) --port $(PORT)
@@ -82,18 +82,33 @@ unit: setup-dev setup-clients
 unit-oldest: setup-dev  ## what meets PostgreSQL, on the oldest one supported
 	RECOLLECT_TEST_PG=16 $(BIN)/pytest tests/store tests/embedded
 
+client-pythons: setup-dev  ## the client alone, on each supported Python of this machine
+	$(BIN)/python tools/client_pythons.py
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	$(BIN)/pip install --quiet --no-deps -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench  ## how fast it is here; the figures land in bench/results
+	$(BIN)/python bench/load.py
+	$(BIN)/python bench/bulk.py
+	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/growth.py --to 100000
+
 soak: setup-dev  ## what takes too long for every run
 	$(BIN)/python bench/crash.py --kills 200 --victim server
 	$(BIN)/python bench/crash.py --kills 200 --victim postgres
 	RECOLLECT_TEST_PG=$(PG) $(BIN)/pytest -m soak
 
-lock:  ## write requirements.lock and requirements-dev.lock anew
+lock:  ## write the requirements*.lock anew
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
 	echo "flit-core==3.12.0  # builds the project itself" >> requirements.lock
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --group dev --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -c requirements.lock -o requirements-dev.lock
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --group bench --universal \
+		--python-version 3.11 --no-header --quiet --upgrade -c requirements-dev.lock -o requirements-bench.lock
 	$(VENV)-lock/bin/uv pip compile $(CLIENTS)/python/requirements.in --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -o $(CLIENTS)/python/requirements.lock
 	cd $(CLIENTS)/javascript && npm update --package-lock-only --omit-lockfile-registry-resolved
