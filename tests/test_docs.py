@@ -9,7 +9,8 @@ import msgspec.inspect
 import pytest
 
 from recollect.cli.commands import recollect
-from recollect.settings import ZEP_KEYS, ZEP_MODEL_KEYS, Settings
+from recollect.settings import Settings
+from recollect.settings_of_zep import ZEP_KEYS, ZEP_MODEL_KEYS
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -86,6 +86,7 @@ def test_zep_s_file(folder: Path) -> None:
         log_level="warning",
         summaries=False,
         intents=False,
+        llm_model="gpt-4o-mini",
         auth_secret="do-not-use-this-secret-in-production",
         summary_prompt="Review the current summary: {{.PrevSummary}}\nThe new lines: {{.MessagesJoined}}\n",
     )
@@ -153,7 +154,7 @@ def test_zep_s_openai_embeddings(folder: Path) -> None:
 
 
 def test_zep_s_azure() -> None:
-    """An Azure resource is reached through its OpenAI-compatible base, by the names of its deployments."""
+    """An Azure resource is reached by the names of its deployments; for vectors through its OpenAI-compatible base."""
     settings = load(
         {
             "ZEP_LLM_AZURE_OPENAI_ENDPOINT": "https://mine.example/",
@@ -163,14 +164,30 @@ def test_zep_s_azure() -> None:
             "ZEP_EXTRACTORS_DOCUMENTS_EMBEDDINGS_SERVICE": "openai",
         }
     )
-    assert (settings.llm_base_url, settings.llm_model) == ("https://mine.example/openai/v1/", "chat")
+    assert (settings.llm_provider, settings.llm_api_key) == ("azure", "k")
+    assert (settings.llm_base_url, settings.llm_model) == ("https://mine.example/", "chat")
     assert (settings.embedding_base_url, settings.embedding_model) == ("https://mine.example/openai/v1/", "vectors")
 
 
+def test_zep_s_deployment_is_named_like_its_model() -> None:
+    """A deployment without a name of its own is called what the model is called."""
+    environ = {"ZEP_LLM_AZURE_OPENAI_ENDPOINT": "https://mine.example/", "ZEP_OPENAI_API_KEY": "k"}
+    assert load(environ | {"ZEP_LLM_MODEL": "gpt-4"}).llm_model == "gpt-4"
+
+
 def test_zep_s_anthropic() -> None:
-    """With Anthropic as the service, its key and its OpenAI-compatible base are used, not OpenAI's."""
+    """With Anthropic as the service, it is asked with its own key, not OpenAI's."""
     environ = {"ZEP_LLM_SERVICE": "anthropic", "ZEP_ANTHROPIC_API_KEY": "a", "ZEP_OPENAI_API_KEY": "o"}
-    settings = load(environ)
-    assert settings.llm_api_key == "a"
-    assert settings.llm_base_url is not None
-    assert "anthropic" in settings.llm_base_url
+    settings = load(environ | {"ZEP_LLM_MODEL": "claude"})
+    assert (settings.llm_provider, settings.llm_api_key, settings.llm_model) == ("anthropic", "a", "claude")
+    assert settings.llm_base_url is None
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{"ZEP_LLM_SERVICE": "anthropic"}, {"ZEP_LLM_AZURE_OPENAI_ENDPOINT": "https://mine.example/"}, {}],
+    ids=["anthropic", "azure", "openai"],
+)
+def test_zep_s_model_without_a_key(environ: dict[str, str]) -> None:
+    """A configuration that named a model without the key to it starts, and does without a language model."""
+    assert not load(environ | {"ZEP_LLM_MODEL": "gpt-4o-mini"}).has_language_model

@@ -7,13 +7,14 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import Meta
 
 from recollect.errors import SettingsError
+from recollect.settings_of_zep import Given, from_zep
 
 Url = Annotated[str, Meta(pattern="^https?://[^\\s]+$")]
 HOST = r"(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/?#@]*)(:[0-9]{1,5})?"
@@ -74,14 +75,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     summaries: Annotated[bool, Meta(description="Summarise what leaves the window; needs a language model.")] = True
     entities: Annotated[bool, Meta(description="Find the people, places and things that messages name.")] = True
     intents: Annotated[bool, Meta(description="Note what a message wants; needs a language model.")] = True
-    llm_base_url: Annotated[Url | None, Meta(description="Base of an OpenAI-compatible API.")] = None
+    llm_provider: Annotated[
+        Literal["openai", "azure", "anthropic"], Meta(description="Whose API the language model answers.")
+    ] = "openai"
+    llm_base_url: Annotated[Url | None, Meta(description="Base of that API, or the endpoint of an Azure resource.")] = (
+        None
+    )
     llm_api_key: Annotated[str | None, Meta(description="Key for that API.")] = None
-    llm_model: Annotated[str, Meta(description="Language model to ask.")] = "gpt-4o-mini"
-    llm_timeout: Annotated[float, Meta(ge=1, le=3600, description="Seconds to wait for its answer.")] = 60.0
+    llm_model: Annotated[str | None, Meta(description="Model to ask, or the name of a deployment on Azure.")] = None
+    llm_api_version: Annotated[
+        str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$", description="Version of Azure's API.")
+    ] = "2024-10-21"
+    llm_timeout: Annotated[float, Meta(ge=1, le=3600, description="Seconds to wait for an answer.")] = 60.0
+    llm_concurrency: Annotated[int, Meta(ge=1, le=256, description="Questions asked at once by one process.")] = 4
     llm_context_tokens: Annotated[
         int, Meta(ge=2048, le=10_000_000, description="Tokens that a question and its answer may have together.")
     ] = 8192
-    llm_concurrency: Annotated[int, Meta(ge=1, le=256, description="Questions asked of it at once.")] = 4
+    llm_reasoning_tokens: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Tokens that the model may think for, beside its answer.")
+    ] = 0
 
     summary_prompt: Annotated[
         str | None, Meta(description="Template to summarise with: its text, or the path of a file.")
@@ -100,11 +112,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "embedding_provider is openai, but neither embedding_api_key nor embedding_base_url is set",
                 hint="Set one of them, or choose embedding_provider local.",
             )
-
+        self._check_language_model()
         template = self.summary_template
         for slot in (SUMMARY_SLOT, MESSAGES_SLOT):
             if template is not None and slot not in template:
                 raise SettingsError(f"wrong summary prompt format: summary_prompt holds no {slot}", hint=SLOTS_HINT)
+
+    def _check_language_model(self) -> None:
+        needed = {"azure": ("llm_base_url", "llm_api_key", "llm_model"), "anthropic": ("llm_api_key", "llm_model")}
+        for name in needed.get(self.llm_provider, ()):
+            if not getattr(self, name):
+                raise SettingsError(
+                    f"llm_provider is {self.llm_provider}, but {name} is not set",
+                    hint=f"Set RECOLLECT_{name.upper()}, or leave llm_provider out to do without a language model.",
+                )
 
     @property
     def summary_template(self) -> str | None:
@@ -133,20 +154,12 @@ FORMS = {
     "database_url": "postgresql://user:password@host:5432/name, special characters written as %40 and the like",
     "embedding_base_url": "https://host/v1",
     "llm_base_url": "https://host/v1",
+    "llm_api_version": "2024-10-21",
     "language": "english, in small letters",
 }
 """What to write, where the pattern that a value must match tells an operator little."""
 TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
 NOWHERE: Mapping[str, object] = MappingProxyType({})
-
-
-class Given(NamedTuple):
-    """A value as somebody wrote it, not yet checked."""
-
-    value: object
-    origin: str
-    strict: bool = False
-    """Whether the source has types of its own, so that a number in quotes is a mistake."""
 
 
 def load(
@@ -168,7 +181,7 @@ def gather(
     environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads it
     file = file or (Path(environ["RECOLLECT_CONFIG"]) if environ.get("RECOLLECT_CONFIG") else None)
     toml, yaml = (file, file) if file else (Path("recollect.toml"), Path("config.yaml"))
-    found = _from_zep(environ, yaml if yaml.suffix in {".yaml", ".yml"} and (file or yaml.is_file()) else None)
+    found = from_zep(environ, yaml if yaml.suffix in {".yaml", ".yml"} and (file or yaml.is_file()) else None)
     if toml.suffix not in {".yaml", ".yml"} and (file or toml.is_file()):
         found |= _from_toml(toml)
     found |= _from_environ(environ)
@@ -232,129 +245,6 @@ def _to_path(_type: type, value: object) -> Path:
         return Path(value).expanduser().absolute()
     except RuntimeError as error:  # a ~ with no home to stand for
         raise ValueError(str(error)) from error
-
-
-EMBEDDINGS = ("extractors.messages.embeddings", "extractors.documents.embeddings")
-ZEP_KEYS = {
-    "server.host": "host",
-    "server.port": "port",
-    "server.max_request_size": "max_request_size",
-    "auth.required": "auth_required",
-    "auth.secret": "auth_secret",
-    "log.level": "log_level",
-    "store.postgres.dsn": "database_url",
-    "memory.message_window": "message_window",
-    "data.purge_every": "purge_every",
-    "extractors.messages.embeddings.enabled": "embed_messages",
-    "extractors.documents.embeddings.enabled": "embed_documents",
-    "extractors.messages.summarizer.enabled": "summaries",
-    "extractors.messages.entities.enabled": "entities",
-    "extractors.messages.intent.enabled": "intents",
-}
-"""Zep's settings that mean the same here."""
-ZEP_MODEL_KEYS = (
-    "llm.service",
-    "llm.model",
-    "llm.openai_api_key",
-    "llm.anthropic_api_key",
-    "llm.openai_endpoint",
-    "llm.azure_openai_endpoint",
-    "llm.azure_openai.llm_deployment",
-    "llm.azure_openai.embedding_deployment",
-    "custom_prompts.summarizer_prompts.openai",
-    "custom_prompts.summarizer_prompts.anthropic",
-    *(f"{extractor}.{key}" for extractor in EMBEDDINGS for key in ("service", "dimensions")),
-)
-"""Zep's settings that together say which models to ask."""
-ZEP_SHORT_NAMES = {"ZEP_LLM_OPENAI_API_KEY": "ZEP_OPENAI_API_KEY", "ZEP_LLM_ANTHROPIC_API_KEY": "ZEP_ANTHROPIC_API_KEY"}
-ZEP_LEVELS = {"trace": "debug", "warn": "warning", "fatal": "error", "panic": "error"}
-ZEP_PLACEHOLDER_DSN = "postgres://postgres:postgres@localhost:5432/?sslmode=disable"
-ANTHROPIC = "https://api.anthropic.com/v1/"
-
-
-def _from_zep(environ: Mapping[str, str], file: Path | None) -> dict[str, Given]:
-    """Translate what a Zep server was given: ZEP_* over its `config.yaml`."""
-    tree = _zep_file(file) if file else {}
-    keys: dict[str, Given] = {}
-    for key in (*ZEP_KEYS, *ZEP_MODEL_KEYS, "development"):
-        name = f"ZEP_{key.upper().replace('.', '_')}"
-        name = ZEP_SHORT_NAMES.get(name, name)
-        if environ.get(name):
-            keys[key] = Given(environ[name], name)
-        elif (value := _zep_value(tree, key)) and value != ZEP_PLACEHOLDER_DSN:
-            keys[key] = Given(value, f"{file}: {key}")
-    found = {setting: keys[key] for key, setting in ZEP_KEYS.items() if key in keys}
-    if level := keys.get("log.level"):
-        text = str(level.value).lower()
-        known = text if text in {"debug", "info", "warning", "error"} else ZEP_LEVELS.get(text, "info")
-        found["log_level"] = level._replace(value=known)
-    if (development := keys.get("development")) and str(development.value).lower() in {"1", "t", "true"}:
-        found["log_level"] = development._replace(value="debug")
-    return found | _zep_language_model(keys) | _zep_embedding_model(keys)
-
-
-def _zep_file(file: Path) -> object:
-    import yaml  # noqa: PLC0415 -- only those who come from Zep wait for it
-
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:  # its own text would quote the line, and with it perhaps a secret
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise SettingsError(f"cannot read the settings file {file}: {error.problem} in line {line}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"cannot read the settings file {file}: {error}") from error
-    if not isinstance(tree, dict | None):
-        raise SettingsError(f"cannot read the settings file {file}: no settings on its top level")
-    return tree
-
-
-def _zep_value(tree: object, key: str) -> str:
-    """Return what stands at `a.b.c`, as text; empty when nothing does."""
-    for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return "" if tree is None or isinstance(tree, dict | list) else str(tree)
-
-
-def _zep_language_model(keys: Mapping[str, Given]) -> dict[str, Given]:
-    """Work out which language model Zep was told to ask, and where."""
-    if (service := keys.get("llm.service")) and str(service.value).lower() == "anthropic":
-        there: dict[str, Given | None] = {
-            "llm_base_url": service._replace(value=ANTHROPIC),
-            "llm_api_key": keys.get("llm.anthropic_api_key"),
-            "llm_model": keys.get("llm.model"),
-            "summary_prompt": keys.get("custom_prompts.summarizer_prompts.anthropic"),
-        }
-    else:
-        there = {
-            "llm_base_url": _azure(keys) or keys.get("llm.openai_endpoint"),
-            "llm_api_key": keys.get("llm.openai_api_key"),
-            "llm_model": (_azure(keys) and keys.get("llm.azure_openai.llm_deployment")) or keys.get("llm.model"),
-            "summary_prompt": keys.get("custom_prompts.summarizer_prompts.openai"),
-        }
-    return {setting: given for setting, given in there.items() if given}
-
-
-def _zep_embedding_model(keys: Mapping[str, Given]) -> dict[str, Given]:
-    """Work out what Zep embedded with; without a key or an address, the local model stays."""
-    extractor = next((extractor for extractor in EMBEDDINGS if f"{extractor}.service" in keys), None)
-    base_url, key = _azure(keys) or keys.get("llm.openai_endpoint"), keys.get("llm.openai_api_key")
-    if extractor is None or keys[f"{extractor}.service"].value != "openai" or not (base_url or key):
-        return {}
-    there = {
-        "embedding_provider": keys[f"{extractor}.service"],
-        "embedding_base_url": base_url,
-        "embedding_api_key": key,
-        "embedding_width": keys.get(f"{extractor}.dimensions"),
-        "embedding_model": (_azure(keys) and keys.get("llm.azure_openai.embedding_deployment"))
-        or keys[f"{extractor}.service"]._replace(value="text-embedding-ada-002"),
-    }
-    return {setting: given for setting, given in there.items() if given}
-
-
-def _azure(keys: Mapping[str, Given]) -> Given | None:
-    """Return the OpenAI-compatible base of an Azure resource."""
-    endpoint = keys.get("llm.azure_openai_endpoint")
-    return endpoint and endpoint._replace(value=str(endpoint.value).rstrip("/") + "/openai/v1/")
 
 
 def redacted(settings: Settings) -> dict[str, object]:

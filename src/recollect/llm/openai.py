@@ -19,7 +19,7 @@ class OpenAIModel:
     """A first form, which asks and answers."""
 
     def __init__(self, settings: Settings, record: Record) -> None:
-        self.name = settings.llm_model
+        self.name = settings.llm_model or "gpt-4o-mini"
         self._record = record
         self._client = openai.AsyncOpenAI(
             base_url=settings.llm_base_url, api_key=settings.llm_api_key or "none", max_retries=0
