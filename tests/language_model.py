@@ -19,7 +19,8 @@ it. An empty step answers by rule.
 
 By rule a request for text is answered with what the prompt tells: all `#words` in it from its last `<summary>` on, each
 once and in order; if there are none, the last summary and the last lines, put together. So a summary holds whatever
-it was made of. A request for a structure is answered with the smallest value that its schema allows. A function given
+it was made of. A request for a structure is answered with the smallest value that its schema allows; if that is a list
+of `messages`, with one for each message that has a number in the prompt. A function given
 to `rule` takes the prompt, a text, and returns a text or what is to be JSON; it is sent to the process as its source,
 so it may use nothing but what it imports itself.
 """
@@ -158,7 +159,7 @@ class Room:
         if self.answer is not None:
             said = self.answer(prompt)
             return {"text": said} if isinstance(said, str) else {"json": said}
-        return {"text": told(prompt)} if structured is None else {"json": smallest(structured, structured)}
+        return {"text": told(prompt)} if structured is None else {"json": answered(structured, prompt)}
 
 
 def told(prompt: str) -> str:
@@ -183,6 +184,16 @@ def smallest(schema: Json, root: Json) -> Any:
         properties = schema.get("properties", {})
         return {name: smallest(properties[name], root) for name in schema.get("required", [])}
     return {"array": [], "string": "", "integer": 0, "number": 0, "boolean": False}.get(str(kind))
+
+
+def answered(schema: Json, prompt: str) -> Any:
+    """Return the smallest value that a schema allows, with one message for each that the prompt numbers."""
+    value = smallest(schema, schema)
+    if isinstance(value, dict) and "messages" in value:
+        root = schema["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        one = smallest(root["properties"]["messages"]["items"], schema)
+        value["messages"] = [one | {"number": int(number)} for number in re.findall(r'"number":(\d+)', prompt)]
+    return value
 
 
 def schema_in(body: Json) -> Json | None:

@@ -10,6 +10,8 @@ def jobs_of_message(settings: Settings) -> tuple[str, ...]:
     wanted = {
         "summarise": settings.summaries and settings.has_language_model,
         "embed": settings.embed_messages and settings.embedding_provider != "none",
+        "entities": settings.entities,
+        "intents": settings.intents and settings.has_language_model,
     }
     return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
 

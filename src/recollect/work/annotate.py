@@ -41,10 +41,8 @@ async def entities(annotator: Annotator | None, store: Store, jobs: list[Job]) -
     await _each(annotator, ENTITIES, texts, jobs, note)
 
 
-async def intents(annotator: Annotator | None, store: Store, jobs: list[Job]) -> None:
-    """Note what messages are for, if there is a model to tell. Raises ModelUnavailable, ModelMisbehaved."""
-    if annotator is None:
-        return
+async def intents(annotator: Annotator, store: Store, jobs: list[Job]) -> None:
+    """Note what messages are for. Raises ModelUnavailable, ModelMisbehaved."""
 
     async def note(pack: list[Text]) -> None:
         found = await annotator.intents([text.content for text in pack])
@@ -54,10 +52,8 @@ async def intents(annotator: Annotator | None, store: Store, jobs: list[Job]) ->
     await _each(annotator, INTENTS, await notes.messages(store, jobs, "intents"), jobs, note)
 
 
-async def summary_entities(annotator: Annotator | None, store: Store, jobs: list[Job]) -> None:
+async def summary_entities(annotator: Annotator, store: Store, jobs: list[Job]) -> None:
     """Note what a model says summaries name, if anything. Raises ModelUnavailable, ModelMisbehaved."""
-    if annotator is None:
-        return
 
     async def note(pack: list[SummaryText]) -> None:
         named = await annotator.entities([text.content for text in pack])
