@@ -19,7 +19,8 @@ from recollect.http.routes import ROUTES, Route
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+TYPESCRIPT = ROOT / "clients" / "typescript"
+PAGES = [ROOT / "README.md", TYPESCRIPT / "README.md", *sorted(DOCS.glob("*.md"))]
 WRITTEN_ADDRESS = "http://127.0.0.1:8000"
 PYTHON_OF_ZEP = ROOT / ".venv-published" / "bin" / "python"
 VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z")
@@ -42,7 +43,7 @@ def blocks(page: Path) -> list[Block]:
     return [
         Block(*block, promised=following[:2] if following and following[0] in {"json", "text"} else None)
         for block, following in itertools.zip_longest(fenced, fenced[1:])
-        if block[0] in {"bash", "python"}
+        if block[0] in {"bash", "python", "typescript"}
     ]
 
 
@@ -55,6 +56,14 @@ def run(block: Block, server: Server, folder: Path) -> subprocess.CompletedProce
     if block.language == "bash":  # make is only asked what it would do, and curl says when it was refused
         script = re.sub(r"^make ", f"make -n -C {ROOT} ", code, flags=re.MULTILINE)
         command = ["bash", "-euo", "pipefail", "-c", 'curl() { command curl --fail-with-body -S "$@"; }\n' + script]
+    elif block.language == "typescript":
+        installed = folder / "node_modules" / "recollect"
+        installed.parent.mkdir(exist_ok=True)
+        if not installed.exists():
+            installed.symlink_to(TYPESCRIPT)
+        program = folder / f"line_{block.line}.ts"
+        program.write_text(code)
+        command = ["node", str(TYPESCRIPT / "tools" / "run.mjs"), str(program)]
     else:
         python = PYTHON_OF_ZEP if "zep_python" in code else RECOLLECT.with_name("python")
         command = [str(python), "-W", "error", "-W", "ignore::DeprecationWarning", "-c", code]

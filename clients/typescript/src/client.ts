@@ -24,7 +24,7 @@ const API = "/api/v1";
  *
  * @example
  * const client = await ZepClient.init("http://127.0.0.1:8000");
- * const memory = await client.memory.getMemory("trip");
+ * await client.check();
  */
 export class ZepClient {
   /** The server's address, without a slash at its end. */

@@ -54,8 +54,8 @@ export class MemoryManager {
    * Return a session. Throws NotFoundError if there is none, or it was deleted.
    *
    * @example
-   * const found = await client.memory.getSession("trip");
-   * console.log(found.metadata);
+   * const known = await client.memory.getSession("trip");
+   * console.log(known.metadata);
    */
   async getSession(sessionId: string, options?: CallOptions): Promise<Session> {
     const call = { ids: { session_id: sessionId } };

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { BadRequest, Memory, MemorySearchPayload, Message, NotFoundError, Session, Summary, ZepClient } from "recollect";
+import {
+  BadRequest,
+  Memory,
+  MemorySearchPayload,
+  Message,
+  NotFoundError,
+  Session,
+  Summary,
+  ZepClient,
+} from "recollect";
 import { address, answer, collect, connect, misbehaving, newName, range } from "./case.mjs";
 
 const client = await connect();
