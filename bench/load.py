@@ -4,9 +4,10 @@ Usage: python bench/load.py [--seconds 5] [--rounds 3] [--connections 1 16 32 64
 
 pgbench, which runs the very same statements on the same database, and the live server take turns. Printed are, for
 each operation and number of connections, medians of the rounds: requests per second, their share of pgbench's
-transactions per second, processor time per request of the server and of PostgreSQL, WAL flushes per request, and
-p50, p95, p99. A last column says when the clients, not the server, were the bottleneck. Everything, with the machine's
-description, lands in bench/results/load.json, and a plot in bench/results/load.png when matplotlib is there.
+transactions per second, processor time per request of the server and of PostgreSQL, transactions and WAL flushes per
+request, and p50, p95, p99. A last column says when the clients, not the server, were the bottleneck: wrk where it is
+installed, else as many processes of traffic.py as there are processors. Everything, with the machine's description,
+lands in bench/results/load.json, and a plot of it in bench/results/load.png.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import json
 import os
 import platform
 import re
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
+import httpx
+import matplotlib.pyplot as plt
 import psutil
 from serving import Server, serving
+from traffic import ADD as ADD_BODY
 from traffic import TEXT
 
 from recollect.store.keys import bucket_of
@@ -37,6 +42,11 @@ SESSIONS = 2000
 MESSAGES = 20
 WIDTH = 384
 RESULTS = Path(__file__).parent / "results"
+WRK = shutil.which("wrk")
+HEAD = (
+    f"{'':8}{'conn':>5}{'req/s':>9}{'share':>8}{'app us':>8}{'pg us':>8}{'commits':>8}{'flush':>7}"
+    f"{'p50':>7}{'p95':>7}{'p99':>7}"
+)
 OPERATIONS = ("add", "get", "patch", "list", "search", "mixed")
 
 BUCKET = "(:n % 4096)::smallint"
@@ -106,22 +116,34 @@ def script(operation: str) -> str:
     return f"\\set n random(1, {SESSIONS})\n{text};\n"
 
 
+class Reading(NamedTuple):
+    """What was used up so far: seconds of processor time, and counts."""
+
+    server: float
+    postgres: float
+    flushes: int
+    transactions: int
+
+
 class Meter:
-    """What the server and PostgreSQL have used up, now and at an earlier time."""
+    """Reads what the server and PostgreSQL have used up."""
 
     def __init__(self, server: Server, database: asyncpg.Connection) -> None:
         self.server, self.database = server, database
 
-    async def read(self) -> tuple[float, float, int]:
-        """Return seconds of processor time of the server and of PostgreSQL, and WAL flushes."""
-        application = _seconds(psutil.Process(self.server.pid))
+    async def read(self) -> Reading:
+        await asyncio.sleep(1.1)
+        async with httpx.AsyncClient(base_url=self.server.address, timeout=60) as client:
+            # A backend reports its counts after the first statement that is a second younger than its last report.
+            await asyncio.gather(*(client.get("/api/v1/sessions/bench-1") for _ in range(64)))
         postmaster = psutil.Process(self.server.postmaster)
         spent = _seconds(postmaster, children=True) + sum(_seconds(child) for child in postmaster.children())
         await self.database.execute("SELECT pg_stat_clear_snapshot()")
-        flushes = await self.database.fetchval(
-            "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
+        flushes, transactions = await self.database.fetchrow(
+            "SELECT (SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'),"
+            " (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())"
         )
-        return application, spent, flushes
+        return Reading(_seconds(psutil.Process(self.server.pid)), spent, flushes, transactions)
 
 
 def _seconds(process: psutil.Process, *, children: bool = False) -> float:
@@ -130,6 +152,11 @@ def _seconds(process: psutil.Process, *, children: bool = False) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return times.user + times.system + (times.children_user + times.children_system if children else 0.0)
+
+
+def _seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def by_pgbench(
@@ -146,8 +173,8 @@ async def by_pgbench(
             str(server.programs / "pgbench"), "-n", "-M", "prepared", "-c", str(connections), "-j", "1",
             "-T", f"{seconds:.0f}", *scripts, server.dsn,
         ]  # fmt: skip
-        before = await meter.read()
         environ = os.environ | {"PGOPTIONS": "-c search_path=recollect,public -c plan_cache_mode=force_generic_plan"}
+        before = await meter.read()
         process = await asyncio.create_subprocess_exec(
             *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
         )
@@ -157,53 +184,69 @@ async def by_pgbench(
     if found is None:
         raise SystemExit(problems.decode()[-2000:])
     done = float(found[1]) * seconds
-    return {"rate": float(found[1]), "postgres_us": (after[1] - before[1]) / done * 1e6}
+    return {"rate": float(found[1]), "postgres_us": (after.postgres - before.postgres) / done * 1e6}
 
 
 async def by_server(server: Server, meter: Meter, operation: str, connections: int, seconds: float) -> dict[str, float]:
     """Let clients ask the server for an operation."""
-    traffic = [sys.executable, str(Path(__file__).with_name("traffic.py")), str(server.port), operation]
-    before = await meter.read()
-    started = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *traffic, str(connections), str(seconds), str(SESSIONS), stdout=subprocess.PIPE
-    )
+    environ = os.environ | {"OPERATION": operation, "SESSIONS": str(SESSIONS), "ADD_BODY": ADD_BODY}
+    if WRK:
+        script = str(Path(__file__).with_name("traffic.lua"))
+        argv = [WRK, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", script, server.address]
+        clients = 1
+    else:
+        clients = min(os.cpu_count() or 1, connections)
+        traffic = str(Path(__file__).with_name("traffic.py"))
+        rest = [operation, connections, seconds, SESSIONS, clients]
+        argv = [sys.executable, traffic, str(server.port), *map(str, rest)]
+    before, spent = await meter.read(), _seconds_of_children()
+    process = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, env=environ)
     output, _ = await process.communicate()
-    took = time.perf_counter() - started
     after = await meter.read()
-    answer = json.loads(output)
+    answer = json.loads(output.splitlines()[-1])
     done = answer["requests"]
     return {
-        "rate": done / seconds,
+        "rate": done / answer["seconds"],
         "errors": answer["errors"],
-        "server_us": (after[0] - before[0]) / done * 1e6,
-        "postgres_us": (after[1] - before[1]) / done * 1e6,
-        "flushes": (after[2] - before[2]) / done,
-        "clients": answer["cpu"] / took,
+        "server_us": (after.server - before.server) / done * 1e6,
+        "postgres_us": (after.postgres - before.postgres) / done * 1e6,
+        "flushes": (after.flushes - before.flushes) / done,
+        "transactions": (after.transactions - before.transactions) / done,
+        "clients": (_seconds_of_children() - spent) / answer["seconds"] / clients,
         **{name: answer[name] for name in ("p50", "p95", "p99")},
     }
+
+
+async def warm_up(server: Server) -> None:
+    """Ask for each session once, so that the server knows where it lies, as it does in the steady state."""
+    async with httpx.AsyncClient(base_url=server.address, timeout=60) as client:
+        for number in range(1, SESSIONS + 1):
+            await client.get(f"/api/v1/sessions/bench-{number}")
 
 
 async def compare(server: Server, meter: Meter, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure every operation at every number of connections, pgbench and the server in turns."""
     rows = []
-    print(
-        f"{'':8}{'conn':>5}{'req/s':>9}{'share':>8}{'app us':>8}{'pg us':>8}{'flush':>7}{'p50':>7}{'p95':>7}{'p99':>7}"
-    )
+    print(HEAD)
     for operation in options.operations:
         for connections in options.connections:
             rounds = []
             for _ in range(options.rounds):
                 base = await by_pgbench(server, meter, operation, connections, options.seconds)
                 row = await by_server(server, meter, operation, connections, options.seconds)
-                rounds.append(row | {"pgbench": base["rate"], "share": row["rate"] / base["rate"]})
+                share = {
+                    "pgbench": base["rate"],
+                    "pgbench_us": base["postgres_us"],
+                    "share": row["rate"] / base["rate"],
+                }
+                rounds.append(row | share)
             median = {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
             rows.append({"operation": operation, "connections": connections, **median})
             print(
                 f"{operation:8}{connections:5}{median['rate']:9.0f}{median['share']:8.0%}{median['server_us']:8.0f}"
-                f"{median['postgres_us']:8.0f}{median['flushes']:7.2f}{median['p50']:7.1f}{median['p95']:7.1f}"
-                f"{median['p99']:7.1f}{'  clients busy' if median['clients'] > 0.9 else ''}"
-                f"{'  errors' if median['errors'] else ''}",
+                f"{median['postgres_us']:8.0f}{median['transactions']:8.2f}{median['flushes']:7.2f}"
+                f"{median['p50']:7.1f}{median['p95']:7.1f}{median['p99']:7.1f}"
+                f"{'  clients busy' if median['clients'] > 0.9 else ''}{'  errors' if median['errors'] else ''}",
                 flush=True,
             )
     return rows
@@ -216,26 +259,25 @@ def machine() -> dict[str, object]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "clients": "wrk" if WRK else "traffic.py",
         "load_average": os.getloadavg(),
     }
 
 
 def plot(rows: list[dict[str, Any]]) -> None:
-    """Draw throughput and p99 over connections."""
-    try:
-        import matplotlib.pyplot as plt  # noqa: PLC0415 -- not a dependency
-    except ImportError:
-        print("no plot: matplotlib is not installed")
-        return
-    figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(7, 8))
+    """Draw throughput and latency over connections."""
+    figure, (rates, latencies) = plt.subplots(2, 1, sharex=True, figsize=(7, 9))
     for operation in dict.fromkeys(row["operation"] for row in rows):
         own = [row for row in rows if row["operation"] == operation]
         connections = [row["connections"] for row in own]
-        above.plot(connections, [row["rate"] for row in own], marker="o", label=operation)
-        below.plot(connections, [row["p99"] for row in own], marker="o", label=operation)
-    above.set(ylabel="requests per second", yscale="log")
-    below.set(ylabel="p99, ms", xlabel="connections", yscale="log")
-    above.legend()
+        (line,) = rates.plot(connections, [row["rate"] for row in own], marker="o", label=operation)
+        rates.plot(connections, [row["pgbench"] for row in own], linestyle=":", color=line.get_color())
+        latencies.plot(connections, [row["p50"] for row in own], marker="o", color=line.get_color())
+        latencies.plot(connections, [row["p99"] for row in own], linestyle="--", color=line.get_color())
+    rates.set(ylabel="requests per second (dotted: pgbench)", yscale="log")
+    latencies.set(ylabel="ms, p50 (dashed: p99)", xlabel="connections", yscale="log")
+    rates.legend()
+    figure.tight_layout()
     figure.savefig(RESULTS / "load.png", dpi=110)
 
 
@@ -251,6 +293,7 @@ async def main() -> None:
         await database.execute("SET search_path = recollect, public")
         await seed(database)
         await database.execute("VACUUM ANALYZE")
+        await warm_up(server)
         rows = await compare(server, Meter(server, database), options)
         await database.close()
     RESULTS.mkdir(exist_ok=True)
