@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -24,10 +24,12 @@ from recollect.http.services import Services
 from recollect.llm import Call, LanguageModel
 from recollect.llm.configured import open_model
 from recollect.settings import Settings
-from recollect.store import Store, documents, embeddings, summary_embeddings, usage
+from recollect.store import Store, documents, embeddings, jobs, summary_embeddings, usage
 from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
+from recollect.store.scope import Scope
+from recollect.work.enrich import FOLLOWING, Backlog, Estimate, Kind, available
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
 from recollect.work.models import REEMBED, follow_models, switch
@@ -117,16 +119,57 @@ async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], Non
         worker = Worker(store, [kind for kind in handlers if kind.name in REEMBED])
         for texts in (embeddings, summary_embeddings, documents):
             await texts.enqueue_missing(store, target.id)
-        working = asyncio.create_task(worker.run())
-        try:
+        async with _working(worker):
             while not (await switch(store, models) and await embeddings.complete(store, target.id)):
                 report(*await embeddings.progress(store, target.id))
                 await asyncio.sleep(0.5)
             report(*await embeddings.progress(store, target.id))
-        finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+
+
+async def estimate(settings: Settings, dsn: str, wanted: Sequence[Kind], scope: Scope) -> list[Estimate]:
+    """Tell what enriching a scope would cost. Raises SettingsError, ModelUnavailable."""
+    wanted = available(settings, wanted)
+    async with _workshop(settings, dsn) as (store, _, llm):
+        return [await Backlog(store, settings, llm, scope).estimate(kind) for kind in wanted]
+
+
+async def enrich(
+    settings: Settings, dsn: str, wanted: Sequence[Kind], scope: Scope, report: Callable[[int, int], None]
+) -> int:
+    """Make what a scope lacks of some kinds of enrichment; return how many jobs of these kinds have failed.
+
+    Calls `report` with the jobs done so far and in all. Raises SettingsError, ModelUnavailable.
+    """
+    wanted = available(settings, wanted)
+    names = {*wanted, *(name for kind in wanted for name in FOLLOWING.get(kind, ()))}
+    async with _workshop(settings, dsn) as (store, models, llm):
+        backlog = Backlog(store, settings, llm, scope)
+        for kind in wanted:
+            await backlog.enqueue(kind)
+        handlers = kinds(store, models, WorkMetrics(CollectorRegistry()), settings, llm)
+        worker = Worker(store, [kind for kind in handlers if kind.name in names], lanes=max(settings.workers, 1))
+        most = 0
+        async with _working(worker):
+            while True:
+                waiting = [kind for kind in await jobs.overview(store) if kind.kind in names]
+                left = sum(kind.waiting for kind in waiting)
+                most = max(most, left)
+                report(most - left, most)
+                if not left:
+                    return sum(kind.failed for kind in waiting)
+                await asyncio.sleep(0.5)
+
+
+@contextlib.asynccontextmanager
+async def _working(worker: Worker) -> AsyncIterator[None]:
+    """Have a worker at work for as long as a command watches."""
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 @contextlib.asynccontextmanager

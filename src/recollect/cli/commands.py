@@ -10,6 +10,7 @@ from recollect import __version__
 from recollect.cli.config import config
 from recollect.cli.db import db
 from recollect.cli.doctor import doctor
+from recollect.cli.enrich import enrich
 from recollect.cli.export import export
 from recollect.cli.import_ import import_
 from recollect.cli.jobs import jobs
@@ -27,7 +28,7 @@ def recollect() -> None:
     """Keep, find and forget the memory of AI assistants."""
 
 
-for command in (serve, work, jobs, reembed, migrate, import_, export, config, token, doctor, db):
+for command in (serve, work, jobs, reembed, enrich, migrate, import_, export, config, token, doctor, db):
     recollect.add_command(command)
 
 
