@@ -24,6 +24,7 @@ EXAMPLES = [
     "memory.add_memory",
     "memory.get_memory",
     "memory.search_memory",
+    "memory.list_summaries",
     "users.search",
     "messages.get_session_messages",
     "messages.update_message_metadata",
@@ -71,5 +72,5 @@ def test_examples_run(client: ZepClient) -> None:
     for name in EXAMPLES:
         exec(compile(examples()[name], name, "exec"), scene)
     assert scene["memory"].messages[0].content == "We leave on Friday."
-    assert scene["message"].metadata == {"mood": "merry"}
+    assert scene["message"].metadata["mood"] == "merry"
     assert scene["document"].content == "The ferry leaves at noon."

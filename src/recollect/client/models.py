@@ -98,6 +98,7 @@ class Memory(Model):
 class MemorySearchPayload(Model):
     """What to look for in a session: a text, a filter on metadata and dates, or both.
 
+    `search_scope` is "messages", or "summary" for the summaries, which are found by meaning whatever the `search_type`.
     `metadata` is `{"where": {"jsonpath": ...}, "start_date": ..., "end_date": ...}`. `search_type` is "similarity"
     (nearest vectors), "mmr" (likewise, but diverse; `mmr_lambda` from 0, all for diversity, to 1, 0.5 unless said
     otherwise) or "hybrid" (words, meaning, names, dates and the turns around).

@@ -39,6 +39,11 @@ async def use_memory(client: ZepClient) -> None:
     assert_type(memory.summary, Summary | None)
     assert_type(await client.memory.aadd_memory("trip", memory, wait=1), str)
     assert_type(await client.memory.adelete_memory("trip"), str)
+    assert_type(await client.memory.aget_memory("trip", key_messages=3), Memory)
+    assert_type(memory.key_messages, list[Message] | None)
+    assert_type(await client.memory.alist_summaries("trip", limit=3, cursor="uuid"), list[Summary])
+    async for summaries in client.memory.alist_all_summaries("trip", chunk_size=3):
+        assert_type(summaries, list[Summary])
     payload = MemorySearchPayload(text="x", search_type="hybrid", search_scope="messages", mmr_lambda=0.5)
     results = await client.memory.asearch_memory("trip", payload, limit=3, explain=True)
     assert_type(results, list[MemorySearchResult])
@@ -65,6 +70,7 @@ async def use_users(client: ZepClient) -> None:
     found = await client.user.asearch("ana", "x", session_ids=["trip"], search_type="mmr", explain=True)
     assert_type(found, list[MemorySearchResult])
     assert_type(found[0].session_id, str | None)
+    assert_type(await client.user.asearch("ana", search_scope="summary"), list[MemorySearchResult])
     await client.user.adelete("ana")
 
 

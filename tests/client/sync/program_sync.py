@@ -40,6 +40,11 @@ def use_memory(client: ZepClient) -> None:
     assert_type(memory.summary, Summary | None)
     assert_type(client.memory.add_memory("trip", memory, wait=1), str)
     assert_type(client.memory.delete_memory("trip"), str)
+    assert_type(client.memory.get_memory("trip", key_messages=3), Memory)
+    assert_type(memory.key_messages, list[Message] | None)
+    assert_type(client.memory.list_summaries("trip", limit=3, cursor="uuid"), list[Summary])
+    for summaries in client.memory.list_all_summaries("trip", chunk_size=3):
+        assert_type(summaries, list[Summary])
     payload = MemorySearchPayload(text="x", search_type="hybrid", search_scope="messages", mmr_lambda=0.5)
     results = client.memory.search_memory("trip", payload, limit=3, explain=True)
     assert_type(results, list[MemorySearchResult])
@@ -66,6 +71,7 @@ def use_users(client: ZepClient) -> None:
     found = client.user.search("ana", "x", session_ids=["trip"], search_type="mmr", explain=True)
     assert_type(found, list[MemorySearchResult])
     assert_type(found[0].session_id, str | None)
+    assert_type(client.user.search("ana", search_scope="summary"), list[MemorySearchResult])
     client.user.delete("ana")
 
 

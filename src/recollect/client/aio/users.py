@@ -8,6 +8,7 @@ from recollect.client.models import (
     CreateUserRequest,
     Json,
     MemorySearchResult,
+    SearchScope,
     SearchType,
     Session,
     UpdateUserRequest,
@@ -72,6 +73,7 @@ class AsyncUsers(Api):
         *,
         limit: int | None = None,
         search_type: SearchType = "hybrid",
+        search_scope: SearchScope = "messages",
         metadata: Json | None = None,
         session_ids: Names | None = None,
         start_date: str | None = None,
@@ -81,8 +83,9 @@ class AsyncUsers(Api):
     ) -> Results:
         """Find at most `limit` messages (10 unless said otherwise) in all of a user's sessions, or those named.
 
-        `metadata` filters as in MemorySearchPayload; the dates are RFC 3339 texts, both inclusive. With `explain` each
-        result says what each feature contributed to its score. Raises NotFoundError for an unknown user, BadRequest.
+        With the `search_scope` "summary", summaries. `metadata` filters as in MemorySearchPayload; the dates are RFC
+        3339 texts, both inclusive. With `explain` each result says what each feature contributed to its score. Raises
+        NotFoundError for an unknown user, BadRequest.
 
         >>> results = await client.user.asearch("ana", "What can her sister not eat?", limit=3)
         >>> print([result.message["content"] for result in results])
@@ -90,6 +93,7 @@ class AsyncUsers(Api):
         wanted = {
             "text": text,
             "search_type": search_type,
+            "search_scope": search_scope,
             "metadata": metadata,
             "session_ids": session_ids,
             "start_date": start_date,

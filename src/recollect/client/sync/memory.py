@@ -72,7 +72,7 @@ class SyncMemory(Api):
         """Return what to begin the next turn with: the summary so far and the messages after it, oldest first.
 
         With `lastn`, the last so many messages instead. With `key_messages`, also so many of the older ones (at most
-        100), those that say most. A session that does not exist has an empty memory.
+        100), those that say most. A session that does not exist has an empty memory. Raises BadRequest.
 
         >>> memory = client.memory.get_memory("trip", lastn=6)
         >>> prompt = [f"{message.role}: {message.content}" for message in memory.messages]
@@ -84,13 +84,23 @@ class SyncMemory(Api):
     def list_summaries(self, session_id: str, limit: int | None = None, cursor: str | None = None) -> list[Summary]:
         """Return at most `limit` summaries of a session (100 unless said otherwise), oldest first.
 
-        With `cursor`, those after the one with this uuid. A session that does not exist has none.
+        Each carries the one before it forward. With `cursor`, those after the one with this uuid. A session that does
+        not exist has none. Raises BadRequest for a cursor that is no uuid.
 
         >>> summaries = client.memory.list_summaries("trip")
         """
         where = path("/sessions/{session_id}/summaries", session_id=session_id)
         query = {"limit": limit, "cursor": cursor}
         return self._connections.sync.send(Call(list[Summary], "GET", where, query=query))
+
+    def list_all_summaries(self, session_id: str, chunk_size: int = 100) -> Iterator[list[Summary]]:
+        """Yield all summaries of a session, oldest first, `chunk_size` at a time, each exactly once."""
+        if chunk_size < 1:
+            raise ValueError("chunk_size is less than 1")
+        cursor: str | None = None
+        while summaries := self.list_summaries(session_id, chunk_size, cursor):
+            yield summaries
+            cursor = summaries[-1].uuid
 
     def add_memory(self, session_id: str, memory_messages: Memory, *, wait: float | None = None) -> str:
         """Add messages to a session, which is created if there is none. Returns "OK" once they are on the disk.
@@ -130,7 +140,7 @@ class SyncMemory(Api):
         *,
         explain: bool = False,
     ) -> list[MemorySearchResult]:
-        """Find at most `limit` messages of a session (10 unless said otherwise, at most 1,000), the best first.
+        """Find at most `limit` messages or summaries of a session (10 unless said otherwise), the best first.
 
         `explain` has a hybrid search say what each feature contributed. Raises BadRequest for a filter that is none,
         Unavailable without an embedding model. An unknown session holds nothing.
