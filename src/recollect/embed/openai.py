@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import math
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-import httpx
 import msgspec
 import numpy as np
 import openai
@@ -14,7 +10,8 @@ from numpy.typing import NDArray
 
 from recollect.embed import EmbeddingModel
 from recollect.embed.text import encodable
-from recollect.errors import ModelMisbehaved, ModelUnavailable, SettingsError
+from recollect.endpoints import Endpoint
+from recollect.errors import ModelMisbehaved
 
 REQUEST_TEXTS = 32
 """What the strictest of the known servers takes by default (Text Embeddings Inference; OpenAI takes 2,048)."""
@@ -22,16 +19,8 @@ REQUEST_BYTES = 250_000
 """A token is at least one byte, and OpenAI takes 300,000 tokens a request."""
 TEXT_BYTES = 8_000
 """What is read of a text: OpenAI refuses a request for one text above 8,192 tokens."""
-LONGEST_WAIT = 86_400.0
-"""Seconds; an endpoint that asks for more is asked again after a day."""
 ANSWER_BYTES = 16_000_000
 """Several times what 32 vectors of 4,096 numbers take, written as JSON."""
-
-HINTS = {
-    401: "Check RECOLLECT_EMBEDDING_API_KEY.",
-    403: "Check RECOLLECT_EMBEDDING_API_KEY.",
-    404: "Check RECOLLECT_EMBEDDING_BASE_URL and RECOLLECT_EMBEDDING_MODEL.",
-}
 
 
 class _Item(msgspec.Struct):
@@ -41,29 +30,6 @@ class _Item(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     data: list[_Item]
-
-
-class _Bounded(httpx.AsyncByteStream):
-    """An answer that must come to an end."""
-
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for part in self._stream:
-            size += len(part)
-            if size > ANSWER_BYTES:
-                raise ModelMisbehaved(f"The embedding endpoint answered with more than {ANSWER_BYTES} bytes.")
-            yield part
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _bound(response: httpx.Response) -> None:
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    response.stream = _Bounded(response.stream)
 
 
 class OpenAIEmbedder:
@@ -83,22 +49,19 @@ class OpenAIEmbedder:
         timeout: float = 20.0,
         concurrency: int = 4,
     ) -> None:
-        key = (api_key or "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise SettingsError("embedding_api_key holds characters that no HTTP header can carry.")
         self.model = EmbeddingModel("openai", model, width)
-        self._key = key
-        self._timeout = timeout
+        self._endpoint = Endpoint(
+            openai, "embedding endpoint", "embedding", api_key=api_key, timeout=timeout, most_bytes=ANSWER_BYTES
+        )
         self._places = asyncio.Semaphore(concurrency)
         # Other models refuse the parameter, or have one width only.
         self._dimensions = width if model.startswith("text-embedding-3") else openai.omit
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
-            api_key=key or "none",
+            api_key=self._endpoint.key or "none",
             max_retries=0,
             timeout=None,
-            http_client=httpx.AsyncClient(event_hooks={"response": [_bound]}),  # type: ignore[arg-type]
-            default_headers={"Accept-Encoding": "identity"},
+            http_client=self._endpoint.http,
         )
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -115,31 +78,11 @@ class OpenAIEmbedder:
         await self._client.close()
 
     async def _request(self, texts: list[str]) -> NDArray[np.float32]:
-        # None of the library's errors is chained: they quote what was sent and what came back.
-        try:
-            async with self._places, asyncio.timeout(self._timeout):
-                response = await self._client.embeddings.with_raw_response.create(
-                    model=self.model.name, input=texts, encoding_format="float", dimensions=self._dimensions
-                )
-        except TimeoutError:
-            raise ModelUnavailable(f"The embedding endpoint took more than {self._timeout:g} seconds.") from None
-        except openai.APIConnectionError as error:
-            reason = type(error.__cause__).__name__
-            raise ModelUnavailable(f"The embedding endpoint did not answer ({reason}).") from None
-        except openai.APIStatusError as error:
-            raise self._refusal(error) from None
+        async with self._places, self._endpoint.asking():
+            response = await self._client.embeddings.with_raw_response.create(
+                model=self.model.name, input=texts, encoding_format="float", dimensions=self._dimensions
+            )
         return self._vectors(response.http_response.content, len(texts))
-
-    def _refusal(self, error: openai.APIStatusError) -> ModelUnavailable:
-        said = error.body.get("message") if isinstance(error.body, dict) else error.body
-        words = " ".join(str(said or "").split())
-        if self._key:
-            words = words.replace(self._key, "***")
-        return ModelUnavailable(
-            f"The embedding endpoint answered {error.status_code}: {words[:200]}",
-            retry_after=_retry_after(error.response.headers.get("retry-after", "")),
-            hint=HINTS.get(error.status_code),
-        )
 
     def _vectors(self, content: bytes, count: int) -> NDArray[np.float32]:
         try:
@@ -178,15 +121,3 @@ def _requests(texts: Sequence[str]) -> Iterator[list[str]]:
         size += len(head)
     if part:
         yield part
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), LONGEST_WAIT) if math.isfinite(seconds) else None
