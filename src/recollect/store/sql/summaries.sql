@@ -1,7 +1,7 @@
 -- name: look
 -- Which sessions that jobs are about may have something to summarise: those with as many numbers given out since the
 -- last summary as the window ($4) has messages. Jobs about them that nobody has begun are done with these; one that
--- meets an older job at work on its session steps back for a second: one session is never summarised twice at once.
+-- meets one that was taken before it for its session steps back for a second: one session is never summarised twice at once.
 WITH asked AS (
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS j (bucket, id, session_key)
 ), absorbed AS (
@@ -9,11 +9,12 @@ WITH asked AS (
     WHERE j.bucket = a.bucket AND j.about = a.session_key AND j.kind = 'summarise'
         AND j.leased_by IS NULL AND j.failed_at IS NULL AND j.attempts = 0
 ), busy AS (
-    SELECT a.bucket, a.id, a.session_key FROM asked AS a
+    SELECT a.bucket, a.id FROM asked AS a
+    JOIN jobs AS j ON j.bucket = a.bucket AND j.id = a.id
     WHERE EXISTS (
         SELECT FROM jobs AS o
-        WHERE o.bucket = a.bucket AND o.about = a.session_key AND o.kind = 'summarise'
-            AND o.leased_by IS NOT NULL AND o.run_at > now() AND o.id < a.id AND o.id <> ALL ($2))
+        WHERE o.bucket = a.bucket AND o.about = a.session_key AND o.kind = 'summarise' AND o.id <> ALL ($2)
+            AND o.leased_by IS NOT NULL AND o.run_at > now() AND (o.run_at, o.id) < (j.run_at, j.id))
 ), stepped_back AS (
     UPDATE jobs AS j SET leased_by = NULL, run_at = now() + interval '1 second', attempts = j.attempts - 1
     FROM busy AS b WHERE j.bucket = b.bucket AND j.id = b.id AND j.leased_by IS NOT NULL
