@@ -102,10 +102,10 @@ soak: setup-dev  ## what takes too long for every run
 
 lock:  ## write the requirements*.lock anew
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --universal \
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --extra anthropic --group model --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
 	echo "flit-core==3.12.0  # builds the project itself" >> requirements.lock
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --group model --group dev --universal \
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra server --extra anthropic --group model --group dev --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -c requirements.lock -o requirements-dev.lock
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group bench --universal \
 		--python-version 3.11 --no-header --quiet --upgrade -c requirements-dev.lock -o requirements-bench.lock
