@@ -9,6 +9,8 @@ from recollect.http.app import VERSION, App
 from recollect.http.connection import Connection, Door
 
 WATCH_SECONDS = 1.0
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 
 async def serve_on(listener: socket.socket, app: App, stop: asyncio.Event) -> None:
@@ -16,15 +18,15 @@ async def serve_on(listener: socket.socket, app: App, stop: asyncio.Event) -> No
     loop = asyncio.get_running_loop()
     door = Door(app.answer, max_body=app.settings.max_request_size, headers=b"\r\nx-zep-version: " + VERSION)
     create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-    server = await create(lambda: Connection(door), sock=listener)
+    server = await create(lambda: Connection(door), sock=listener, backlog=BACKLOG)
     watching = asyncio.create_task(_watch(door))
     try:
         await stop.wait()
         server.close()
-        for connection in tuple(door.connections):
-            connection.finish()
         deadline = loop.time() + app.settings.shutdown_grace
-        while door.connections and loop.time() < deadline:  # noqa: ASYNC110 -- connections have better to do than tell
+        while door.connections and loop.time() < deadline:
+            for connection in tuple(door.connections):  # each time, for those that were just being accepted
+                connection.finish()
             await asyncio.sleep(0.01)
     finally:
         watching.cancel()

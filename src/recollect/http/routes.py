@@ -263,7 +263,7 @@ class Router:
 
 
 def split(target: bytes) -> tuple[bytes, bytes]:
-    """Return the path and the query of a request's target. Raises NotFound for what is no path."""
+    """Return the path and the query of a request's target; what is no path leads to the root."""
     if not target.startswith(b"/"):  # a proxy's form, with the host in it
         target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     path, _, query = target.partition(b"#")[0].partition(b"?")
