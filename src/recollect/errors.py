@@ -115,6 +115,9 @@ class ModelUnavailable(Unavailable):
 class ModelMisbehaved(ModelUnavailable):
     """The model's answer is not what was asked for."""
 
+    answer = ""
+    """What it said, as far as it helps: for an operator to look at, and for no log."""
+
 
 class SettingsError(Error):
     """A setting is not valid."""

@@ -45,9 +45,13 @@ class LanguageModel(Protocol):
     async def extract(self, task: str, prompt: Prompt, kind: type[T], *, max_tokens: int) -> T:
         """Answer with a `kind` (a msgspec Struct): by the endpoint's structured outputs, else out of the text.
 
-        An answer that is not one is sent back once for repair. Raises ModelUnavailable, ModelMisbehaved, which shows
-        the answer.
+        An answer that is not one is sent back once for repair. Raises ModelUnavailable, ModelMisbehaved, whose
+        `answer` shows it.
         """
+        ...
+
+    async def probe(self) -> None:
+        """Ask for next to nothing, whatever the model says to it. Raises ModelUnavailable, ModelMisbehaved."""
         ...
 
     async def aclose(self) -> None:

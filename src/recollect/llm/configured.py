@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from recollect.errors import ModelMisbehaved
-from recollect.llm import LanguageModel, Prompt, Record
+from recollect.errors import SettingsError
+from recollect.llm import LanguageModel, Record
+from recollect.llm.dialect import Dialect
+from recollect.llm.model import Model
 from recollect.settings import Settings
-
-OPENAI = "https://api.openai.com/v1"
-WORD = Prompt("Answer with one word.", "Say yes.")
 
 
 def open_model(settings: Settings, record: Record) -> LanguageModel | None:
     """Return the model to ask, None where none is configured; each call is told to `record`. Raises SettingsError."""
     if not settings.has_language_model:
         return None
-    from recollect.llm.openai import OpenAIModel  # noqa: PLC0415 -- loads the openai package, which not everybody needs
+    dialect = _anthropic(settings) if settings.llm_provider == "anthropic" else _openai(settings)
+    concurrency, reasoning = settings.llm_concurrency, settings.llm_reasoning_tokens
+    return Model(dialect, record, concurrency=concurrency, reasoning_tokens=reasoning)
 
-    return OpenAIModel(settings, record)
+
+def _openai(settings: Settings) -> Dialect:
+    from recollect.llm.openai import OpenAIDialect  # noqa: PLC0415 -- a slow import, which not everybody needs
+
+    return OpenAIDialect(settings)
 
 
-async def probe(model: LanguageModel) -> None:
-    """Ask for one word; any answer is one. Raises ModelUnavailable."""
-    with suppress(ModelMisbehaved):
-        await model.complete("probe", WORD, max_tokens=16)
+def _anthropic(settings: Settings) -> Dialect:
+    try:
+        from recollect.llm.anthropic import AnthropicDialect  # noqa: PLC0415 -- an extra, which may not be there
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"llm_provider is anthropic, but the package {error.name} is not installed",
+            hint="Run `pip install 'recollect[anthropic]'`.",
+        ) from error
+    return AnthropicDialect(settings)

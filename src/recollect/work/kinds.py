@@ -8,7 +8,6 @@ from recollect.core.annotations import Annotator
 from recollect.core.embeddings import Models
 from recollect.core.summaries import Summariser
 from recollect.llm import LanguageModel
-from recollect.llm.configured import probe as ask_for_a_word
 from recollect.settings import Settings
 from recollect.store import Store, documents, embeddings, summary_embeddings
 from recollect.store.indexes import BUILD_SECONDS
@@ -53,7 +52,7 @@ def kinds(
 
 
 def _of_language_model(store: Store, settings: Settings, llm: LanguageModel) -> list[Kind]:
-    asking = partial(Kind, lease_seconds=max(ASK_SECONDS, 3 * settings.llm_timeout), probe=partial(ask_for_a_word, llm))
+    asking = partial(Kind, lease_seconds=max(ASK_SECONDS, 3 * settings.llm_timeout), probe=llm.probe)
     annotator = Annotator(llm, settings)
     made = []
     if settings.summaries:
