@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +69,29 @@ async def test_both_halves_work_in_one_place(client: ZepClient, name: str) -> No
     """Blocking calls may stand between asynchronous ones."""
     await say(client, name, 3)
     assert contents(client, name) == [0, 1, 2]
+
+
+FORKS = """
+import os, sys
+from recollect import Session, ZepClient
+client = ZepClient(sys.argv[1])
+for name in ("parent", "child"):
+    client.memory.add_session(Session(session_id=sys.argv[2] + name))
+child = os.fork()
+name = sys.argv[2] + ("parent" if child else "child")
+for _ in range(200):
+    assert client.memory.get_session(name).session_id == name
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+client.close()
+"""
+
+
+def test_processes_that_fork_do_not_share_connections(address: str, name: str) -> None:
+    """A child that goes on using its parent's client gets its own answers, as the parent does."""
+    argv = [sys.executable, "-W", "error", "-c", FORKS, address, name]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_closed_client_says_so(address: str) -> None:

@@ -56,8 +56,8 @@ class ZepClient:
     `api_key` is a token, needed where the server wants one. `timeout` is in seconds, for connecting and for each pause
     in an answer, 10 unless said otherwise; an `httpx.Timeout` tells them apart. A connection that breaks, and an answer
     of 503 or 429, is met with up to `retries` further attempts, 3 unless said otherwise, after pauses that double from
-    0.1 seconds or as long as the server asks for, where a call can be repeated safely: reading, searching, and adding
-    memory. `transport` stands in for the network in tests.
+    0.1 seconds or as long as the server asks for, where a call can be repeated safely: reading, searching,
+    changing, and adding memory. `transport` stands in for the network in tests.
 
     Nothing is sent before the first call; `check` asks whether all is well. One client serves all threads and event
     loops of a program. Raises ValueError for an address that is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import threading
 from collections.abc import AsyncGenerator
@@ -36,6 +37,7 @@ class SyncPool:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._client: httpx.Client | None = None
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -46,8 +48,11 @@ class SyncPool:
         with self._lock:
             if self._closed:
                 raise RuntimeError(CLOSED)
+            if self._client is not None and self._process != os.getpid():
+                self._client.close()  # that of the process we were forked from: shared, it would mix up answers
+                self._client = None
             if self._client is None:
-                self._client = self._new()
+                self._client, self._process = self._new(), os.getpid()
             return self._client
 
     def close(self) -> None:

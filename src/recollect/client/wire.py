@@ -23,6 +23,8 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 """Seconds. Asked to wait longer, the client gives up and says so."""
 LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+REPEATABLE = {"GET", "PATCH"}
+"""Every PATCH of this API replaces or merges: what it was sent for holds after the second time as after the first."""
 TOO_MANY = 429
 UNAVAILABLE = 503
 HINTS = {
@@ -39,7 +41,7 @@ BY_STATUS = {int(code): kind for kind, code in reversed(STATUS.items())}
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """One call of the API. `repeatable` says that doing it twice is doing it once."""
+    """One call of the API. `repeatable` says that doing it twice is doing it once, whatever its method."""
 
     reads: type[Answer]
     method: str
@@ -94,7 +96,7 @@ class Wire:
 
     def after_loss(self, call: Call[Any], error: httpx.TransportError, attempt: int) -> float:
         """Return after how many seconds to send a call again that got no answer, or raise Unreachable."""
-        safe = call.repeatable or call.method == "GET" or isinstance(error, httpx.ConnectError)
+        safe = call.repeatable or call.method in REPEATABLE or isinstance(error, httpx.ConnectError)
         if safe and isinstance(error, LOST) and attempt < self.retries:
             return _pause(attempt)
         late = isinstance(error, httpx.TimeoutException)
@@ -107,7 +109,7 @@ class Wire:
     def after_answer(self, call: Call[Any], response: httpx.Response, attempt: int) -> float | None:
         """Return after how many seconds to send a call again, None if the answer stands."""
         status = response.status_code
-        safe = call.repeatable or call.method == "GET" or status == TOO_MANY
+        safe = call.repeatable or call.method in REPEATABLE or status == TOO_MANY
         if status not in {TOO_MANY, UNAVAILABLE} or not safe or attempt >= self.retries:
             return None
         asked = response.headers.get("Retry-After", "")
