@@ -14,7 +14,7 @@ from recollect.errors import BadRequest, DatabaseUnavailable
 from recollect.settings import Settings
 from recollect.store import Store, imports, jobs
 
-LINES_AT_ONCE = 4000
+LINES_AT_ONCE = 2000
 BYTES_AT_ONCE = 4 * 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
 
