@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 PYTHON = HERE.parents[1] / ".venv-published" / "bin" / "python"
 AREAS = ["connecting", "sessions", "memory", "messages", "users", "listing"]
 EMBEDDED = ["searching", "documents"]
+TYPESCRIPT = HERE.parents[1] / "clients" / "typescript" / "dist" / "esm" / "index.js"
+JAVASCRIPT = {"theirs": {}, "ours": {"PACKAGE": TYPESCRIPT.as_uri()}}
 SECRET = "shared with the original server"
 
 
@@ -27,9 +29,10 @@ async def test_python_client(url: str, area: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("area", AREAS)
-async def test_javascript_client(url: str, area: str) -> None:
-    """All calls of @getzep/zep-js 0.10.0 do what its users expect, and warn of nothing."""
-    await run_javascript(area, URL=url)
+@pytest.mark.parametrize("package", JAVASCRIPT.values(), ids=JAVASCRIPT)
+async def test_javascript_client(url: str, area: str, package: dict[str, str]) -> None:
+    """All calls of @getzep/zep-js 0.10.0 do what its users expect, and warn of nothing; so do ours in their place."""
+    await run_javascript(area, URL=url, **package)
 
 
 @pytest.mark.parametrize("area", [*EMBEDDED, "langchain_classes"])
@@ -40,9 +43,10 @@ async def test_python_client_finds(working_url: str, area: str, mode: str) -> No
 
 
 @pytest.mark.parametrize("area", EMBEDDED)
-async def test_javascript_client_finds(working_url: str, area: str) -> None:
-    """Searches and documents of @getzep/zep-js 0.10.0 do what its users expect."""
-    await run_javascript(area, URL=working_url)
+@pytest.mark.parametrize("package", JAVASCRIPT.values(), ids=JAVASCRIPT)
+async def test_javascript_client_finds(working_url: str, area: str, package: dict[str, str]) -> None:
+    """Searches and documents of @getzep/zep-js 0.10.0 do what its users expect; so do ours in their place."""
+    await run_javascript(area, URL=working_url, **package)
 
 
 @pytest.mark.parametrize("settings", [load({}, None, {"auth_required": True, "auth_secret": SECRET})], ids=["auth"])
@@ -53,9 +57,10 @@ async def test_python_client_with_tokens(url: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("settings", [load({}, None, {"auth_required": True, "auth_secret": SECRET})], ids=["auth"])
-async def test_javascript_client_with_tokens(url: str) -> None:
-    """zep-js throws its AuthenticationError where a token is missing, and works where it is there."""
-    await run_javascript("tokens", URL=url, KEY=make_token(SECRET))
+@pytest.mark.parametrize("package", JAVASCRIPT.values(), ids=JAVASCRIPT)
+async def test_javascript_client_with_tokens(url: str, package: dict[str, str]) -> None:
+    """zep-js throws AuthenticationError where a token is missing, and works where it is there; so does ours."""
+    await run_javascript("tokens", URL=url, KEY=make_token(SECRET), **package)
 
 
 async def run_python(area: str, **environ: str) -> None:

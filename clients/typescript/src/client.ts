@@ -16,11 +16,11 @@ const API = "/api/v1";
 /**
  * A client of a Recollect server.
  *
- * `baseURL` is its address, `apiKey` a token where it wants one. A connection that breaks, and an answer of 503 or 429,
- * is met with further attempts where a call can be repeated safely: reading, searching, and adding memory. The pauses
- * double from a tenth of a second, with chance in them, or follow the server's Retry-After; a server that asks for more
- * than ten seconds is not waited for. Making a client sends nothing, `ZepClient.init` also asks whether all is well.
- * Throws TypeError for an address that is none.
+ * `baseURL` is its address, `apiKey` a token where it wants one. A connection that breaks, and an answer of 503 or
+ * 429, is met with further attempts where a call can be repeated safely: reading, searching, changing, and adding
+ * memory. The pauses double from a tenth of a second, with chance in them, or follow the server's Retry-After; a
+ * server that asks for more than ten seconds is not waited for. Making a client sends nothing, `ZepClient.init` also
+ * asks whether all is well. Throws TypeError for an address that is none.
  *
  * @example
  * const client = await ZepClient.init("http://127.0.0.1:8000");

@@ -31,7 +31,7 @@ type Sent = { ids?: Record<string, string>; query?: Record<string, unknown>; bod
 type Call<R extends Route> = Omit<Routes[R], "answer"> & Treatment;
 
 interface Treatment {
-  /** Whether doing it twice is doing it once; reading always is. */
+  /** Whether doing it twice is doing it once, whatever its method. */
   repeatable?: boolean;
   /** How long the server was asked to wait before it answers. */
   seconds?: number | undefined;
@@ -57,6 +57,8 @@ interface Loss {
   late: boolean;
 }
 
+// Every PATCH of this API replaces or merges: what it was sent for holds after the second time as after the first.
+const REPEATABLE = new Set(["GET", "PATCH"]);
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 10_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -122,7 +124,7 @@ export class Connection {
       url: this.#base + filled(path, call.ids ?? {}) + (search && `?${search}`),
       headers,
       body: call.body === undefined ? undefined : JSON.stringify(call.body),
-      safe: method === "GET" || call.repeatable === true,
+      safe: REPEATABLE.has(method) || call.repeatable === true,
       timeout: (options.timeout ?? this.#options.timeout ?? 10_000) + (call.seconds ?? 0) * 1000,
       signal: options.signal,
     };
@@ -204,7 +206,7 @@ function pause(request: Request, outcome: Answer | Loss, attempt: number): numbe
 }
 
 function neverLeft(error: unknown): boolean {
-  const { code, cause } = error as { code?: string; cause?: { code?: string } };
+  const { code, cause } = Object(error) as { code?: string; cause?: { code?: string } };
   return NEVER_LEFT.has(cause?.code ?? code ?? "");
 }
 
@@ -230,7 +232,11 @@ function unanswered(request: Request, { cause, late }: Loss): Unreachable {
   const call = told(request);
   const details = { call, cause, hint: "Is the server running (`recollect serve`), and is this its address?" };
   if (!late) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const { message, cause: deeper } = Object(cause) as {
+      message?: string;
+      cause?: { message?: string; code?: string };
+    };
+    const why = [message ?? String(cause), deeper?.message || deeper?.code].filter(Boolean).join(": ");
     return new Unreachable(`${call} got no answer: ${why}`, undefined, undefined, details);
   }
   details.hint = "Pass a longer `timeout`, or see what keeps the server.";

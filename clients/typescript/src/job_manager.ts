@@ -52,7 +52,8 @@ export class JobManager {
     chunkSize: number = 100,
     options: Omit<JobListOptions, "limit" | "cursor"> = {},
   ): AsyncGenerator<Job[], void, unknown> {
-    return chunks(chunkSize, (cursor?: string) => this.list({ ...options, limit: chunkSize, cursor }));
+    const list = (cursor?: string) => this.list({ ...options, limit: chunkSize, cursor });
+    return chunks(chunkSize, list, (job) => job.id);
   }
 
   /** Run a failed job again, with all its attempts before it. Throws NotFoundError if none such has failed. */

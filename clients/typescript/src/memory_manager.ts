@@ -86,7 +86,8 @@ export class MemoryManager {
    *   console.log(sessions.map((each) => each.session_id));
    */
   listSessionsChunked(chunkSize: number = 100, options?: CallOptions): AsyncGenerator<Session[], void, unknown> {
-    return chunks(chunkSize, (cursor?: number) => this.listSessions(chunkSize, cursor, options));
+    const list = (cursor?: number) => this.listSessions(chunkSize, cursor, options);
+    return chunks(chunkSize, list, (session) => session.id);
   }
 
   /**
@@ -104,11 +105,25 @@ export class MemoryManager {
     return new Memory(await this.client.connection.one("GET /sessions/{session_id}/memory", call, options));
   }
 
-  /** Return at most `limit` summaries of a session (100 unless said otherwise), oldest first, after that with a uuid. */
+  /**
+   * Return at most `limit` summaries of a session (100 unless said otherwise), oldest first.
+   *
+   * Only those after the one whose uuid is `cursor`. Each carries the one before it forward.
+   */
   async listSummaries(sessionId: string, limit?: number, cursor?: string, options?: CallOptions): Promise<Summary[]> {
     const call = { ids: { session_id: sessionId }, query: { limit, cursor } };
     const rows = await this.client.connection.many("GET /sessions/{session_id}/summaries", call, options);
     return rows.map((row) => new Summary(row));
+  }
+
+  /** Yield all summaries of a session, oldest first, `chunkSize` at a time, each exactly once. */
+  listSummariesChunked(
+    sessionId: string,
+    chunkSize: number = 100,
+    options?: CallOptions,
+  ): AsyncGenerator<Summary[], void, unknown> {
+    const list = (cursor?: string) => this.listSummaries(sessionId, chunkSize, cursor, options);
+    return chunks(chunkSize, list, (summary) => summary.uuid);
   }
 
   /**

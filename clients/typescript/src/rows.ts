@@ -5,14 +5,15 @@ import { given } from "./plain.js";
 import type * as wire from "./wire.js";
 
 /** Yield the chunks of a list, each from behind the last row of the one before, until one is empty. */
-export async function* chunks<Row extends { id?: Id | undefined }, Id>(
+export async function* chunks<Row, Cursor>(
   chunkSize: number,
-  list: (cursor?: Id) => Promise<Row[]>,
+  list: (cursor?: Cursor) => Promise<Row[]>,
+  cursorOf: (row: Row) => Cursor | undefined,
 ): AsyncGenerator<Row[], void, unknown> {
   if (!(chunkSize >= 1)) throw new RangeError(`chunkSize is ${chunkSize}, less than 1`);
   let rows = await list();
-  while (rows.length > 0) {
-    const cursor = rows.at(-1)?.id; // before it is yielded, for then it is the caller's
+  for (let last = rows.at(-1); last !== undefined; last = rows.at(-1)) {
+    const cursor = cursorOf(last); // before the rows are yielded, for then they are the caller's
     yield rows;
     rows = await list(cursor);
   }

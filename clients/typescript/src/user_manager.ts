@@ -75,7 +75,8 @@ export class UserManager {
 
   /** Yield all users, `chunkSize` at a time, each exactly once whatever is deleted meanwhile. */
   listChunked(chunkSize: number = 100, options?: CallOptions): AsyncGenerator<User[], void, unknown> {
-    return chunks(chunkSize, (cursor?: number) => this.list(chunkSize, cursor, options));
+    const list = (cursor?: number) => this.list(chunkSize, cursor, options);
+    return chunks(chunkSize, list, (user) => user.id);
   }
 
   /** Return a user's sessions by ascending `id`; none for an unknown user. */

@@ -16,6 +16,9 @@ import { address, answer, collect, connect, misbehaving, newName, range } from "
 const client = await connect();
 const { memory, message, user } = client;
 const SAID = ["We are going to Lisbon in May.", "My sister is allergic to shellfish.", "The hotel is near the castle."];
+// What the server found in messages itself is its own, and comes when it comes.
+const mine = ({ system, ...metadata } = {}) => metadata;
+const texts = (messages) => messages.map(({ uuid, role, content }) => ({ uuid, role, content }));
 const remember = async (name) =>
   assert.equal(
     await memory.addMemory(name, { messages: SAID.map((content) => ({ role: "Ana", content })) }, { wait: 30 }),
@@ -88,10 +91,10 @@ test("memory holds what was added, in order; lastn cuts from the end", async () 
   assert.equal(await memory.addMemory(name, new Memory({ messages })), "OK");
   const found = await memory.getMemory(name);
   const [one, two] = found.messages;
-  assert.deepEqual([one.uuid, one.created_at, one.metadata], [uuid, "2024-03-01T12:00:00Z", { n: null }]);
-  assert.deepEqual([two.role, two.content, two.metadata], ["assistant", "Olá 🙂", undefined]);
+  assert.deepEqual([one.uuid, one.created_at, mine(one.metadata)], [uuid, "2024-03-01T12:00:00Z", { n: null }]);
+  assert.deepEqual([two.role, two.content, mine(two.metadata)], ["assistant", "Olá 🙂", {}]);
   assert.equal(found.summary.content, "");
-  assert.deepEqual((await memory.getMemory(name, 1)).messages, [two]);
+  assert.deepEqual(texts((await memory.getMemory(name, 1)).messages), texts([two]));
   assert.deepEqual(found.toDict().messages[0], one.toDict());
 });
 
@@ -117,10 +120,11 @@ test("a session without summaries lists none, and searching them finds none", as
 test("summaries are listed from behind a cursor", async (t) => {
   const uuids = { uuid: randomUUID(), recent_message_uuid: randomUUID() };
   const sent = { ...uuids, created_at: "2024-03-01T12:00:00Z", content: "Ana flies.", token_count: 3 };
-  const server = await misbehaving(t, answer(200, JSON.stringify([sent])));
-  const found = await new ZepClient(server.url).memory.listSummaries("trip", 10, uuids.uuid);
-  assert.deepEqual(found, [new Summary(sent)]);
-  assert.match(server.requests[0].line, new RegExp(`/sessions/trip/summaries\\?limit=10&cursor=${uuids.uuid} `));
+  const server = await misbehaving(t, answer(200, JSON.stringify([sent])), answer(200, "[]"));
+  const found = await collect(new ZepClient(server.url).memory.listSummariesChunked("trip", 10));
+  assert.deepEqual(found, [[new Summary(sent)]]);
+  const asked = server.requests.map(({ line }) => line.split(" ")[1].split("?")[1]);
+  assert.deepEqual(asked, ["limit=10", `limit=10&cursor=${uuids.uuid}`]);
 });
 
 test("the same message can be added twice, and a memory sent back without doubling", async () => {
@@ -188,7 +192,7 @@ test("a filter without a text finds what matches it, and an empty query is refus
   await memory.addMemory(name, { messages });
   const metadata = { where: { jsonpath: '$[*] ? (@.mood == "sad")' } };
   const [result] = await memory.searchMemory(name, new MemorySearchPayload({ metadata }));
-  assert.deepEqual(result.message.metadata, { mood: "sad" });
+  assert.deepEqual(mine(result.message.metadata), { mood: "sad" });
   await assert.rejects(memory.searchMemory(name, {}), { name: "BadRequest", code: 400, message: /empty query/ });
 });
 
@@ -200,11 +204,12 @@ test("messages are read page by page and one by one, and their metadata is merge
     messages.map((each) => each.content),
     SAID,
   );
-  assert.deepEqual(await message.getSessionMessages(name, 2, 2), messages.slice(2));
+  assert.deepEqual(texts(await message.getSessionMessages(name, 2, 2)), texts(messages.slice(2)));
   const { uuid } = messages[0];
-  assert.deepEqual(await message.getSessionMessage(name, uuid), messages[0]);
+  assert.deepEqual(texts([await message.getSessionMessage(name, uuid)]), texts(messages.slice(0, 1)));
   await message.updateSessionMessageMetadata(name, uuid, { a: 1 });
-  assert.deepEqual((await message.updateSessionMessageMetadata(name, uuid, { b: 2 })).metadata, { a: 1, b: 2 });
+  const marked = await message.updateSessionMessageMetadata(name, uuid, { b: 2 });
+  assert.deepEqual(mine(marked.metadata), { a: 1, b: 2 });
   await assert.rejects(message.getSessionMessage(name, randomUUID()), { name: "NotFoundError", message: "not found" });
   await assert.rejects(message.getSessionMessage(name, "none"), BadRequest);
 });

@@ -57,7 +57,7 @@ test("it is imported and required, with the same names, and works", () => {
   assert.equal(required, imported);
 });
 
-test("its types are found and right for both kinds of modules, for bundlers and for old resolution", () => {
+test("its types are found and right for both kinds of modules, and for old resolution", () => {
   const use = (name, code) => {
     writeFileSync(
       join(folder, name),
@@ -73,7 +73,6 @@ test("its types are found and right for both kinds of modules, for bundlers and 
   const { ModuleKind, ModuleResolutionKind } = ts;
   for (const [names, module, moduleResolution] of [
     [files, ModuleKind.NodeNext, ModuleResolutionKind.NodeNext],
-    [plain, ModuleKind.ESNext, ModuleResolutionKind.Bundler],
     [plain, ModuleKind.CommonJS, ModuleResolutionKind.Node10],
   ]) {
     const options = {

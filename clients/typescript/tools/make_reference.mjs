@@ -10,8 +10,8 @@ const HEAD = `# Reference of the TypeScript client
 Made of the client's comments by \`clients/typescript/tools/make_reference.mjs\`. To start, see
 [From TypeScript](typescript.md).
 
-Every call takes \`CallOptions\` last: a \`signal\` that ends it, and a \`timeout\` of its own. \`ISession\` and the like
-stand for plain objects with the fields of \`Session\`.
+Every call takes \`CallOptions\` last: a \`signal\` that ends it, and a \`timeout\` of its own. \`ISession\` and the
+like stand for plain objects with the fields of \`Session\`.
 `;
 export const PARTS = {
   "The client": ["client.ts", "ZepClient"],

@@ -5,8 +5,8 @@ import { address, AuthenticationError, connect, key } from "./case.mjs";
 
 test("021 without a token calls throw AuthenticationError", async () => {
   for (const token of ["", "garbage"]) {
-    const client = await connect(address, token);
-    await assert.rejects(client.memory.getSession("anything"), AuthenticationError);
+    const ask = async () => (await connect(address, token)).memory.getSession("anything");
+    await assert.rejects(ask, AuthenticationError);
   }
 });
 

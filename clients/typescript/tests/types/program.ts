@@ -57,6 +57,7 @@ export async function useMemory(client: ZepClient, signal: AbortSignal): Promise
   const memory = await client.memory.getMemory("trip", 3, { keyMessages: 5 });
   is<Message[] | undefined>()(memory.key_messages);
   is<Summary[]>()(await client.memory.listSummaries("trip", 10, "uuid"));
+  for await (const summaries of client.memory.listSummariesChunked("trip", 10)) is<Summary[]>()(summaries);
   is<Memory>()(memory);
   is<Summary | undefined>()(memory.summary);
   is<string>()(memory.toDict().messages?.[0]?.content ?? "");
