@@ -55,7 +55,7 @@ class Report:
 
     def __init__(self, file: BinaryIO | None) -> None:
         self.number = 0
-        self._first: list[Rejected] = []
+        self._first: list[str] = []
         self._file = file
 
     def reject(self, rejected: Rejected) -> None:
@@ -64,7 +64,7 @@ class Report:
 
         self.number += 1
         if len(self._first) < SHOWN:
-            self._first.append(rejected)
+            self._first.append(f"line {rejected.line}: {rejected.reason}")
         if self._file is not None:
             text = rejected.text.decode(errors="replace")
             line = {"line": rejected.line, "reason": rejected.reason, "text": text}
@@ -81,8 +81,8 @@ class Report:
         if done.unreadable:
             table.add_row("unreadable lines", "", "", f"{done.unreadable:,}")
         Console().print(table)
-        for rejected in self._first:
-            click.echo(f"line {rejected.line}: {rejected.reason}", err=True)
+        for told in self._first:
+            click.echo(told, err=True)
         if self.number > SHOWN:
             more = self.number - SHOWN
             click.echo(f"and {more:,} more; --rejected FILE writes down all of them", err=True)

@@ -17,6 +17,7 @@ from recollect.store import Store, imports, jobs
 LINES_AT_ONCE = 2000
 BYTES_AT_ONCE = 4 * 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_REASON = 1000
 
 LANES = 2
 """Connections that messages are copied over at once."""
@@ -70,7 +71,7 @@ class Batch:
             try:
                 line = portable.read(text)
             except BadRequest as error:
-                self.rejected.append(Rejected(number, error.message, text))
+                self.rejected.append(Rejected(number, error.message[:LONGEST_REASON], text))
                 return
             if isinstance(line, portable.Message) and line.token_count is None:
                 line.token_count = tokens.count(line.role, line.content)
@@ -139,9 +140,9 @@ class Import:
             self._reject(line)
 
     async def _store_lines(self, name: str, lines: list[Read]) -> list[Rejected]:
-        foreign = [read for read in lines if read.session in self._others and name != "sessions"]
-        rejected = [Rejected(read.number, imports.OTHER_USER, read.text) for read in foreign]
-        own = [read for read in lines if read.session not in self._others or name == "sessions"]
+        barred = set() if name == "sessions" else self._others
+        rejected = [Rejected(read.number, imports.OTHER_USER, read.text) for read in lines if read.session in barred]
+        own = [read for read in lines if read.session not in barred]
         lanes = _lanes(own) if name == "messages" else [own]
         outcomes = await asyncio.gather(
             *(imports.put(self._store, self._into, [read.line for read in lane]) for lane in lanes)

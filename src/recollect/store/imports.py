@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -86,16 +85,17 @@ async def _together(store: Store, into: Into, lines: Sequence[portable.Line]) ->
 
 
 async def _insist(store: Store, into: Into, kind: Kind, lines: Sequence[Any]) -> Stored:
-    for attempt in count(1):
+    tries = 1
+    while True:
         try:
             async with store.database.transaction() as connection:
                 await connection.fetch("imports.plan")
                 return await kind.put(connection, into, lines)
         except DatabaseUnavailable:
-            if attempt == TRIES:
+            if tries == TRIES:
                 raise
-            await asyncio.sleep(PAUSE_SECONDS)
-    raise AssertionError
+        tries += 1
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _put_users(connection: Connection, into: Into, users: Sequence[portable.User]) -> Stored:
