@@ -32,6 +32,11 @@ def test_the_client_imports_nothing_of_the_server() -> None:
     assert {name.split(".")[1] for name in modules if name.startswith("recollect.")} <= OURS
 
 
+def test_a_client_that_brings_its_server_along_does_not_import_it() -> None:
+    """The server is a process of its own: the program that wants it imports nothing of what it needs."""
+    assert not imported("from recollect import ZepClient; ZepClient.embedded('nowhere')") & SERVERS
+
+
 def test_an_unknown_name_is_told() -> None:
     """A name that the package does not offer is an AttributeError, as of any module."""
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
