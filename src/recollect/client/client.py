@@ -59,8 +59,8 @@ class ZepClient:
     0.1 seconds or as long as the server asks for, where a call can be repeated safely: reading, searching,
     changing, and adding memory. `transport` stands in for the network in tests.
 
-    Besides what its own description names, any call may raise Unreachable, AuthError, Unavailable, OutOfSpace, or APIError
-    for an answer that nobody foresaw; ValueError and TypeError before anything is sent.
+    Besides what its own description names, any call may raise Unreachable, AuthError, Unavailable, OutOfSpace, APIError
+    for an answer that nobody foresaw, and ValueError or TypeError before anything is sent.
 
     Nothing is sent before the first call; `check` asks whether all is well. One client serves all threads and event
     loops of a program. Raises ValueError for an address that is none.
