@@ -33,9 +33,9 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 
 
 def remote(url: str, **others: object) -> Settings:
-    """Return settings that embed through an endpoint."""
+    """Return settings that embed through an endpoint, and do nothing else."""
     given = {"purge_every": 0, "embedding_provider": "openai", "embedding_base_url": url, "embedding_width": WIDTH}
-    return load({}, None, given | {"embedding_model": "fake"} | others)
+    return load({}, None, given | {"embedding_model": "fake", "entities": False} | others)
 
 
 @contextlib.asynccontextmanager

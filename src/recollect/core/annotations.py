@@ -27,7 +27,7 @@ FRAME = 16
 MAX_INTENT = 2000
 """Characters kept of an intent."""
 
-LABEL = re.compile(r"\W*intent\W*?[^\w\s]\W*", re.IGNORECASE)
+LABEL = re.compile(r"\W*intent\W*?[^\w\s][^\w\"'“«(]*", re.IGNORECASE)
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -154,9 +154,11 @@ class Annotator:
         return [found.get(place, "") for place in range(len(texts))]
 
     def _parts(self, task: Task, text: str) -> list[str]:
-        parts = []
+        """Return what of a text can be asked about in one call each; nothing of a blank one."""
+        parts, room = [], self.room(task)
         while text.strip():
-            parts.append(beginning(Line("", text), self.room(task)))
+            fits = tokens.count("", text) <= room
+            parts.append(text if fits else beginning(Line("", text), room))
             text = text[len(parts[-1]) :]
         return parts
 
