@@ -93,8 +93,10 @@ export class Connection {
 
   /** Return what a command answers: "OK", or "stored" where the server did not wait to the end. */
   async done<R extends Answering<string>>(route: R, call: Call<R>, options?: CallOptions): Promise<string> {
-    const { response, text } = await this.#send(this.#request(route, call, options));
-    return response.status === 202 ? "stored" : text;
+    const request = this.#request(route, call, options);
+    const answer = await this.#send(request);
+    if (answer.text !== "OK") throw foreign(request, answer);
+    return answer.response.status === 202 ? "stored" : answer.text;
   }
 
   async #json(
@@ -104,18 +106,15 @@ export class Connection {
     fits: (value: unknown) => boolean,
   ): Promise<any> {
     const request = this.#request(route, call, options);
-    const { response, text } = await this.#send(request);
-    const value = parsed(text);
-    if (fits(value)) return value;
-    throw new APIError(`the answer to ${told(request)} is not what the API answers`, response.status, text, {
-      call: told(request),
-      hint: "Is this the address of a Recollect server?",
-    });
+    const answer = await this.#send(request);
+    const value = parsed(answer.text);
+    if (!fits(value)) throw foreign(request, answer);
+    return value;
   }
 
   #request(route: Route, call: Sent & Treatment, options: CallOptions = {}): Request {
     const [method = "", path = ""] = route.split(" ");
-    const query = Object.entries(call.query ?? {}).filter(([, value]) => value !== undefined);
+    const query = Object.entries(call.query ?? {}).filter(([, value]) => value !== undefined && value !== null);
     const search = query.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join("&");
     const headers = new Headers(this.#headers);
     if (call.body !== undefined) headers.set("Content-Type", "application/json");
@@ -228,6 +227,13 @@ function settled(request: Request, outcome: Answer | Loss): Answer {
   throw new APIError(`${call} was answered with a redirect`, response.status, text, { call, hint });
 }
 
+/** Return the error of an answer that no server with this API gives, such as another server's page. */
+function foreign(request: Request, { response, text }: Answer): APIError {
+  const call = told(request);
+  const details = { call, hint: "Is this the address of a Recollect server?" };
+  return new APIError(`the answer to ${call} is not what the API answers`, response.status, text, details);
+}
+
 function unanswered(request: Request, { cause, late }: Loss): Unreachable {
   const call = told(request);
   const details = { call, cause, hint: "Is the server running (`recollect serve`), and is this its address?" };
@@ -254,6 +260,7 @@ function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<v
       signal?.removeEventListener("abort", end);
       resolve();
     }, milliseconds);
-    signal?.addEventListener("abort", end, { once: true });
+    if (signal?.aborted) end();
+    else signal?.addEventListener("abort", end, { once: true });
   });
 }

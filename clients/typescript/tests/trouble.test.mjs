@@ -101,6 +101,11 @@ test("the seconds that the server is asked to wait are added to the time an answ
   assert.match(server.requests[0].line, /\/memory\?wait=0.1 /);
 });
 
+test("messages that cannot be found in time are told to be stored", async (t) => {
+  const server = await misbehaving(t, answer(202, "OK"));
+  assert.equal(await clientOf(server).memory.addMemory("trip", HI, { wait: 1 }), "stored");
+});
+
 test("without an end an answer may take for ever, and one that comes is taken", async (t) => {
   const server = await misbehaving(t, SESSIONS);
   assert.deepEqual(await clientOf(server, { timeout: Infinity }).memory.listSessions(), []);
@@ -137,6 +142,18 @@ test("the caller ends a call between attempts, and one already ended is not sent
   await assert.rejects(listing, { message: "enough" });
   await assert.rejects(clientOf(server).memory.addMemory("trip", HI, { signal: ending.signal }), { message: "enough" });
   assert.equal(server.requests.length, 1);
+});
+
+test("a call that is ended as its answer arrives does not wait to be sent again", { timeout: 8000 }, async (t) => {
+  const server = await misbehaving(t, answer(503, "busy", { "Retry-After": "9" }));
+  const ending = new AbortController();
+  const late = async (...call) => {
+    const response = await fetch(...call);
+    const text = await response.text();
+    return Object.assign(response, { text: async () => (ending.abort(), text) });
+  };
+  const listing = clientOf(server, { fetch: late }).memory.listSessions(1, 0, { signal: ending.signal });
+  await assert.rejects(listing, { name: "AbortError" });
 });
 
 test("the caller ends a loop over pages", async (t) => {
@@ -191,6 +208,7 @@ test("what is no answer of this API is an APIError: another server's page, other
   ]) {
     const server = await misbehaving(t, wrong);
     await assert.rejects(clientOf(server).memory.listSessions(), { constructor: APIError, message });
+    await assert.rejects(clientOf(server).memory.addMemory("trip", HI), { constructor: APIError, message });
   }
 });
 
