@@ -37,6 +37,17 @@ def knowing(prompt: str) -> object:
     }
 
 
+def leaving_out(prompt: str) -> object:
+    """Answer about every message but those with poison in them."""
+    import json  # noqa: PLC0415 -- runs elsewhere
+
+    if "[{" not in prompt:
+        return "yes"
+    messages, _ = json.JSONDecoder().raw_decode(prompt[prompt.index("[{") :])
+    said = [message for message in messages if "poison" not in message["text"]]
+    return {"messages": [{"number": m["number"], "entities": [], "intent": "x"} for m in said]}
+
+
 def annotating(endpoint: Endpoint, **others: object) -> Settings:
     """Return settings that annotate with a model and do nothing else."""
     return endpoint.settings(embedding_provider="none", summaries=False, **others)

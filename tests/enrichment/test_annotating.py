@@ -13,6 +13,7 @@ from annotating import (
     done,
     failed,
     knowing,
+    leaving_out,
     listed,
     named_as,
     names,
@@ -160,17 +161,6 @@ async def test_a_message_that_is_left_out(store: Store, endpoint: Endpoint) -> N
     first, second = [json.loads(request["prompt"]) for request in endpoint.asked()]
     assert [message["text"] for message in first] == ["Nora here", "Nora there"]
     assert second == [{"number": 1, "text": "Nora there"}]
-
-
-def leaving_out(prompt: str) -> object:
-    """Answer about every message but those with poison in them."""
-    import json  # noqa: PLC0415 -- runs elsewhere
-
-    if "[{" not in prompt:
-        return "yes"
-    messages, _ = json.JSONDecoder().raw_decode(prompt[prompt.index("[{") :])
-    said = [message for message in messages if "poison" not in message["text"]]
-    return {"messages": [{"number": m["number"], "entities": [], "intent": "x"} for m in said]}
 
 
 async def test_a_message_that_is_always_left_out(store: Store, endpoint: Endpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import signal
 from collections.abc import AsyncIterator
 from typing import Any
@@ -216,6 +217,49 @@ async def test_a_session_that_came_back(store: Store, endpoint: Endpoint) -> Non
         await done(store)
         assert (await memory(api, "s"))["summary"]["content"] == "#101 #102 #103 #104 #105 #106"
         assert len(await listed(api, "s")) == 1
+
+
+HOMELESS = """
+SELECT (SELECT count(*) FROM summaries AS y WHERE NOT EXISTS (
+        SELECT FROM sessions AS s WHERE s.bucket = y.bucket AND s.key = y.session_key AND y.seq > s.cleared_seq))
+    + (SELECT count(*) FROM summary_embeddings AS e WHERE NOT EXISTS (
+        SELECT FROM summaries AS y WHERE y.bucket = e.bucket AND y.session_key = e.session_key AND y.seq = e.seq))
+    + (SELECT count(*) FROM sessions AS s WHERE s.summarised_seq > s.cleared_seq AND s.summarised_seq <> (
+        SELECT max(seq) FROM summaries AS y WHERE y.bucket = s.bucket AND y.session_key = s.key))
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_everything_at_once(store: Store, endpoint: Endpoint, seed: int) -> None:
+    """Adding, deleting, purging and reviving at random while others summarise leaves no summary of what is gone."""
+    settings = endpoint.settings(entities=False, intents=False, message_window=3)
+    async with working(store, settings, lanes=2, change=hasty) as app, client(app) as api:
+
+        async def stir(draw: random.Random) -> None:
+            for _ in range(40):
+                session, step = f"s{draw.randrange(4)}", draw.random()
+                if step < 0.75:
+                    await add(api, session, marked(1, draw.randrange(1, 4)))
+                elif step < 0.92:
+                    assert (await api.delete(f"sessions/{session}/memory")).status_code in {200, 404}
+                else:
+                    await sessions.purge(store)
+
+        await asyncio.gather(*(stir(random.Random(f"{seed}.{part}")) for part in range(5)))
+        await sessions.purge(store)
+        await done(store)
+        assert (await api.get("jobs")).json() == []
+        unsummarised = await rows(store, UNSUMMARISED)
+    assert await number(store, HOMELESS) == 0
+    assert all(row[0] < 3 for row in unsummarised)
+    assert await number(store, "SELECT count(*) FROM summaries") > 0
+
+
+UNSUMMARISED = """
+SELECT count(m.seq) FROM sessions AS s JOIN messages AS m ON m.bucket = s.bucket AND m.session_key = s.key
+    AND m.seq > greatest(s.summarised_seq, s.cleared_seq)
+WHERE s.deleted_at IS NULL GROUP BY s.bucket, s.key
+"""
 
 
 @pytest.mark.parametrize(
