@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from language_model import KEY, Endpoint
 
 if TYPE_CHECKING:
     from conftest import Server
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-CHECKS = ["settings", "data folder", "database", "PostgreSQL", "pgvector", "disk", "port", "embedding model"]
+MODELS = ["embedding model", "language model"]
+CHECKS = ["settings", "data folder", "database", "PostgreSQL", "pgvector", "disk", "port", *MODELS]
 
 
 def table(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
@@ -50,7 +52,7 @@ def test_a_running_server(run: Run, server: Server) -> None:
 def test_an_external_database(run: Run, database_url: str) -> None:
     """A database of one's own is asked for its versions; there is no data folder to check."""
     found = table(run("doctor", "--port", "0", RECOLLECT_DATABASE_URL=database_url))
-    assert list(found) == ["settings", "database", "PostgreSQL", "pgvector", "schema", "port", "embedding model"]
+    assert list(found) == ["settings", "database", "PostgreSQL", "pgvector", "schema", "port", *MODELS]
     assert {found[name][0] for name in ("database", "PostgreSQL", "pgvector", "schema")} == {"ok"}
 
 
@@ -149,3 +151,26 @@ def test_the_embedding_model(run: Run, folder: Path) -> None:
     assert table(run(*options, RECOLLECT_EMBEDDING_PROVIDER="none"))["embedding model"][0] == "note"
     remote = {"RECOLLECT_EMBEDDING_PROVIDER": "openai", "RECOLLECT_EMBEDDING_BASE_URL": "http://127.0.0.1:1/v1"}
     assert table(run(*options, **remote))["embedding model"][0] == "ok"
+
+
+def test_the_language_model(run: Run, folder: Path, endpoint: Endpoint) -> None:
+    """A language model that answers is fine, one that does not is wrong, with what to look at and without its key."""
+    options = ["doctor", "--data-dir", folder, "--port", "0"]
+    assert table(run(*options))["language model"][0] == "ok"
+    given = {"RECOLLECT_LLM_BASE_URL": endpoint.url, "RECOLLECT_LLM_API_KEY": KEY, "RECOLLECT_LLM_MODEL": "made-up"}
+    verdict, text = table(run(*options, **given))["language model"]
+    assert verdict == "ok"
+    assert "made-up" in text
+    assert [asked["body"]["model"] for asked in endpoint.asked()] == ["made-up"]
+    endpoint.script([{"status": 401, "body": {"error": {"message": f"Incorrect API key: {KEY}"}}}])
+    done = run(*options, **given)
+    assert done.returncode == 1
+    assert "RECOLLECT_LLM_API_KEY" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_a_language_model_without_its_settings(run: Run, folder: Path) -> None:
+    """A provider that lacks a setting is told by the setting's name."""
+    done = run("doctor", "--data-dir", folder, RECOLLECT_LLM_PROVIDER="anthropic", RECOLLECT_LLM_API_KEY="k")
+    assert done.returncode == 1
+    assert "llm_model is not set" in done.stdout

@@ -15,6 +15,8 @@ import httpx
 from recollect import unix_socket
 from recollect.embed import minilm
 from recollect.errors import Error
+from recollect.llm import Call
+from recollect.llm.configured import open_model
 from recollect.settings import Settings, hide_password
 from recollect.store import migrate
 from recollect.store.database import Connection, connect
@@ -49,7 +51,8 @@ async def examine(settings: Settings) -> list[Finding]:
         database = await check_database(url, hide_password(url))
     else:
         database = await check_embedded(settings)
-    return [check_settings(settings), *database, check_address(settings), check_model(settings)]
+    models = [check_model(settings), await check_language_model(settings)]
+    return [check_settings(settings), *database, check_address(settings), *models]
 
 
 def wrong(subject: str, error: Error | OSError) -> Finding:
@@ -244,3 +247,23 @@ def check_model(settings: Settings) -> Finding:
     except Error as error:
         return wrong("embedding model", error)
     return Finding("embedding model", "ok", f"{minilm.MODEL.name}, {folder}")
+
+
+async def check_language_model(settings: Settings) -> Finding:
+    """Ask the language model for a word; it may cost a fraction of a cent."""
+
+    async def record(call: Call) -> None:
+        """Leave the numbers of the server alone."""
+
+    try:
+        model = open_model(settings, record)
+        if model is None:
+            return Finding("language model", "ok", "none: no summaries, no intents, entities by rules")
+        try:
+            await model.probe()
+        finally:
+            await model.aclose()
+    except Error as error:
+        return wrong("language model", error)
+    where = hide_password(settings.llm_base_url or settings.llm_provider)
+    return Finding("language model", "ok", f"{model.name} at {where} answers")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import click
@@ -9,6 +10,10 @@ import click
 from recollect.cli.options import CONFIG, DATA_DIR
 from recollect.models import JobState
 from recollect.settings import Settings, load
+
+if TYPE_CHECKING:
+    from recollect.store.jobs import Overview
+    from recollect.store.usage import Usage
 
 SHOWN = 100
 PROJECT = "default"
@@ -23,7 +28,7 @@ PROJECT = "default"
 def jobs(
     config: Path | None, state: str | None, retry: UUID | None, retry_failed: bool, **overrides: str | None
 ) -> None:
-    """Show what waits in the queue and what has failed, or run failed jobs again."""
+    """Show what waits in the queue, what has failed and what models were asked, or run failed jobs again."""
     settings = load(file=config, overrides=overrides)
 
     import asyncio
@@ -32,7 +37,7 @@ def jobs(
         done = asyncio.run(run_again(settings, retry))
         click.echo(f"{done} job{'' if done == 1 else 's'} to be run again.")
     else:
-        show(*asyncio.run(look(settings, state)))
+        show(asyncio.run(look(settings, state)))
 
 
 async def run_again(settings: Settings, one: UUID | None) -> int:
@@ -52,33 +57,45 @@ async def run_again(settings: Settings, one: UUID | None) -> int:
             await store.database.close()
 
 
-async def look(settings: Settings, state: str | None) -> tuple[Sequence[tuple[str, int, int, float]], list[JobState]]:
-    """Return the numbers by kind, and the first jobs."""
+class Queue(NamedTuple):
+    """What there is to show: numbers by kind of job, the first jobs, and what language models have cost."""
+
+    overview: Sequence[Overview]
+    listed: Sequence[JobState]
+    usage: Sequence[Usage]
+
+
+async def look(settings: Settings, state: str | None) -> Queue:
+    """Read what there is to show."""
     from recollect.cli.database import database_of
-    from recollect.store import Store, jobs
+    from recollect.store import Store, jobs, usage
     from recollect.store.database import Database
 
     async with database_of(settings) as dsn:
         store = Store(Database(dsn, size=1))
         try:
             listed = await jobs.listed(store, PROJECT, state=state, kind=None, after=None, limit=SHOWN)
-            return await jobs.overview(store), listed
+            return Queue(await jobs.overview(store), listed, await usage.totals(store))
         finally:
             await store.database.close()
 
 
-def show(overview: Sequence[tuple[str, int, int, float]], listed: list[JobState]) -> None:
+def show(queue: Queue) -> None:
     """Print the numbers, then the jobs."""
     from rich.console import Console
     from rich.table import Table
 
     numbers = Table("kind", "waiting", "failed", "oldest waits", title="Jobs")
-    for kind, waiting, failed, oldest in overview:
+    for kind, waiting, failed, oldest in queue.overview:
         numbers.add_row(kind, str(waiting), str(failed), f"{oldest:.0f} s")
+    models = Table("task", "model", "calls", "failed", "tokens in", "tokens out", "seconds", title="Language models")
+    for use in queue.usage:
+        models.add_row(*use[:2], *map(str, use[2:6]), f"{use.seconds:.1f}")
     single = Table("id", "kind", "state", "items", "attempts", "error")
-    for job in listed:
+    for job in queue.listed:
         single.add_row(str(job.id), job.kind, job.state, str(job.items), str(job.attempts), job.error or "")
     console = Console()
     console.print(numbers)
-    if listed:
-        console.print(single)
+    for table in (models, single):
+        if table.rows:
+            console.print(table)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from recollect.store.usage import Usage
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BOUNDS = [*map(str, BUCKETS), "+Inf"]
@@ -57,6 +59,28 @@ class _Requests(Collector):
         yield seconds
 
 
+class _LanguageModels(Collector):
+    """What language models were asked, by any process: `usage` is read from the database when somebody looks."""
+
+    def __init__(self) -> None:
+        self.usage: Sequence[Usage] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ["task", "model"]
+        calls = CounterMetricFamily("recollect_llm_calls", "Questions asked.", labels=labels)
+        failures = CounterMetricFamily("recollect_llm_failures", "Those with no usable answer.", labels=labels)
+        tokens = CounterMetricFamily("recollect_llm_tokens", "Tokens used.", labels=[*labels, "direction"])
+        seconds = CounterMetricFamily("recollect_llm_seconds", "Time to the answers.", labels=labels)
+        for row in self.usage:
+            key = [row.task, row.model]
+            calls.add_metric(key, row.calls)
+            failures.add_metric(key, row.failures)
+            tokens.add_metric([*key, "prompt"], row.prompt_tokens)
+            tokens.add_metric([*key, "completion"], row.completion_tokens)
+            seconds.add_metric(key, row.seconds)
+        yield from (calls, failures, tokens, seconds)
+
+
 class Metrics:
     """The server's own numbers; those of the database are asked for when somebody looks."""
 
@@ -72,6 +96,8 @@ class Metrics:
         self.oldest_job = Gauge(
             "recollect_oldest_job_seconds", "Age of the oldest job that waits.", ["kind"], registry=self.registry
         )
+        self.language_models = _LanguageModels()
+        self.registry.register(self.language_models)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recollect.http.request import Request, Response
-from recollect.store import jobs
+from recollect.store import jobs, usage
 
 TEXT = b"text/plain; charset=utf-8"
 
@@ -32,4 +32,5 @@ async def metrics(request: Request) -> Response:
         services.metrics.jobs.labels(row.kind, "waiting").set(row.waiting)
         services.metrics.jobs.labels(row.kind, "failed").set(row.failed)
         services.metrics.oldest_job.labels(row.kind).set(row.oldest_seconds)
+    services.metrics.language_models.usage = await usage.totals(services.store)
     return Response(services.metrics.text(), content_type=b"text/plain; version=0.0.4; charset=utf-8")

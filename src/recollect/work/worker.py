@@ -129,16 +129,17 @@ class Worker:
         job = taken[0]
         text = f"{type(error).__name__}: {error}"
         if job.attempts >= kind.attempts:
-            await self._fail(lane, job, text, None if isinstance(error, Error) else error)
+            await self._fail(lane, job, text, error)
         else:
             log.warning("job put off", extra=_named(job, text))
             seconds = _pause(kind.pause_seconds, job.attempts)
+            text += _answer_in(error)
             await jobs.postpone(self._store, job, lane, seconds=seconds, error=text, forgiven=False)
         return None
 
     async def _fail(self, lane: UUID, job: Job, text: str, error: Exception | None = None) -> None:
-        log.error("job failed", extra=_named(job, text), exc_info=error)
-        await jobs.fail(self._store, job, lane, text)
+        log.error("job failed", extra=_named(job, text), exc_info=None if isinstance(error, Error) else error)
+        await jobs.fail(self._store, job, lane, text + _answer_in(error))
 
     async def _put_off(self, kind: Kind, lane: UUID, taken: list[Job], error: ModelUnavailable) -> float:
         self._away[kind.name] += 1
@@ -163,6 +164,11 @@ async def _answers(kind: Kind, error: ModelUnavailable) -> bool:
     except ModelUnavailable:
         return False
     return True
+
+
+def _answer_in(error: Exception | None) -> str:
+    """Return what a model said, for the job's row: no log holds it."""
+    return f" It said: {error.answer}" if isinstance(error, ModelMisbehaved) and error.answer else ""
 
 
 def _named(job: Job, error: str) -> dict[str, object]:
