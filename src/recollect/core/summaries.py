@@ -32,6 +32,9 @@ LEAST_ROOM = 256
 
 CHARACTERS_PER_TOKEN = 4
 
+SHOWN = 500
+"""Characters of a useless answer that an operator is shown."""
+
 
 class Line(NamedTuple):
     """One message to summarise."""
@@ -46,7 +49,8 @@ class Summariser:
     def __init__(self, llm: LanguageModel, settings: Settings) -> None:
         self._llm = llm
         self._template = settings.summary_template or TEMPLATE
-        self._room = settings.llm_context_tokens - MAX_OUTPUT - MARGIN - tokens.count(SYSTEM, self._template)
+        spent = MAX_OUTPUT + settings.llm_reasoning_tokens + MARGIN + tokens.count(SYSTEM, self._template)
+        self._room = settings.llm_context_tokens - spent
 
     async def summarise(self, previous: str, lines: Sequence[Line]) -> str:
         """Return the summary of what `previous` tells and of the lines: each step starts from the last one's answer.
@@ -101,5 +105,7 @@ def _checked(answer: str) -> str:
     if not text:
         raise ModelMisbehaved("The model answered with an empty summary.")
     if tokens.count_text(text) > TOLERANCE * MAX_OUTPUT:
-        raise ModelMisbehaved(f"The model's summary is far too long; it begins: {text[:500]}")
+        error = ModelMisbehaved("The model's summary is far too long.")
+        error.answer = text[:SHOWN]
+        raise error
     return text
