@@ -35,6 +35,8 @@ from serving import Server, serving
 from traffic import ADD as ADD_BODY
 from traffic import TEXT
 
+from recollect.core.enrichment import jobs_of_message
+from recollect.settings import load
 from recollect.store.keys import bucket_of
 from recollect.store.statements import STATEMENTS
 
@@ -83,7 +85,7 @@ ADD = {
     "9": FOUR.format("NULL") + "::text[]",
     "10": FOUR.format("70"),
     "11": FOUR.format("NULL") + "::text[]",
-    "12": "ARRAY['embed']",
+    "12": f"ARRAY{list(jobs_of_message(load({}, None)))}",
     "13": "'english'",
 }
 VECTOR = f"array_fill(0.05, ARRAY[{WIDTH}])::real[]::halfvec"

@@ -12,7 +12,7 @@ from workplace import all_done, client, remote, rows, say, until, working
 
 from recollect.core.embeddings import Models
 from recollect.settings import load
-from recollect.store import Store, embeddings, sessions
+from recollect.store import Store, embeddings, indexes, sessions
 from recollect.work.models import switch
 
 CANARY = "zqxcanary"
@@ -34,6 +34,7 @@ async def whereabouts(store: Store, text: str) -> set[str]:
 
 async def indexed(store: Store, word: str) -> int:
     """Return how many rows the full text indexes still lead to, with nothing waiting to be put into them."""
+    await indexes.build_words(store)
     async with store.database.connection() as connection:
         await connection.raw.execute("VACUUM messages")
         await connection.raw.execute("VACUUM documents")

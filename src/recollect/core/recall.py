@@ -19,7 +19,7 @@ from recollect.core.corpus import Corpus, Entry
 from recollect.core.embeddings import InUse, Models
 from recollect.errors import ModelUnavailable
 from recollect.models import Message
-from recollect.store import Store, recall
+from recollect.store import Store, indexes, recall
 from recollect.store.recall import Scope, SessionState, Turn
 from recollect.store.search import Bounds
 from recollect.store.vectors import from_halfvec, halfvec
@@ -104,6 +104,7 @@ class Recall:
         self._configuration = language
         self._language = language if _has_stemmer(language) else "simple"
         self._copies: OrderedDict[tuple[str, str, str], _Copy] = OrderedDict()
+        self._words_indexed = False
 
     async def search(self, scope_key: tuple[str, str, str], scope: Scope, wanted: Wanted) -> list[Hit]:
         """Return the best messages of a scope, best first. Raises ModelUnavailable if only a vector could answer."""
@@ -113,7 +114,7 @@ class Recall:
         if not scope.sessions:
             return []
         if sum(state.last_seq - state.cleared_seq for state in scope.sessions) > self._most:
-            chosen = await self._draw(scope, wanted, model)
+            chosen = await self._draw(scope_key[0], scope, wanted, model)
         else:
             copy = self._copy(scope_key, scope, model)
             async with copy.lock:
@@ -170,7 +171,7 @@ class Recall:
                 vectors = np.stack([from_halfvec(vector) for _, _, vector in found])
                 corpus.put_vectors([(session, seq) for session, seq, _ in found], vectors)
 
-    async def _draw(self, scope: Scope, wanted: Wanted, model: InUse | None) -> list[_Choice]:
+    async def _draw(self, project: str, scope: Scope, wanted: Wanted, model: InUse | None) -> list[_Choice]:
         """Choose among what PostgreSQL finds by words and by meaning; statistics are those of what it found."""
         keys, number = _keys(scope, wanted), model.id if model else 0
         where = (self._store, scope.bucket, keys, wanted.bounds)
@@ -179,8 +180,11 @@ class Recall:
         else:
             words = list(dict.fromkeys(text.words(wanted.text)))[:MOST_WORDS]
             many = max(DRAWN, mmr.candidates(wanted.limit))
-            found = await recall.lexical(*where, self._configuration, words, many)
             vector = await _vector(wanted.text, wanted.kind, model)
+            # Without their index, words are looked for in everything that was said: only if nothing else is left.
+            found = []
+            if await self._are_words_indexed(project, scope.bucket) or vector is None:
+                found = await recall.lexical(*where, self._configuration, words, many)
             if vector is not None:
                 found += await recall.nearest(*where, number, halfvec(vector), many)
         corpus = self._empty(scope, model)
@@ -188,6 +192,13 @@ class Recall:
         allowed = np.zeros(len(corpus), np.bool_)
         allowed[corpus.find(found)] = True
         return await self._choose(corpus, allowed, wanted, model)
+
+    async def _are_words_indexed(self, project: str, bucket: int) -> bool:
+        if not self._words_indexed:
+            self._words_indexed = await indexes.has_words(self._store)
+            if not self._words_indexed:
+                await indexes.request_words(self._store, project, bucket)
+        return self._words_indexed
 
     async def _choose(
         self, corpus: Corpus, allowed: NDArray[np.bool_] | None, wanted: Wanted, model: InUse | None

@@ -1,4 +1,6 @@
-"""Approximate indexes, one per large collection: built beside the traffic, measured, dropped with the collection.
+"""Indexes that few need, built beside the traffic when they are: of large collections, and of all messages' words.
+
+Those of collections are approximate, one for each; they are measured, and dropped with the collection.
 
 The statements' texts come from the database's own format(), out of integers and the collection's key: nothing that
 defines an index can be a parameter.
@@ -76,6 +78,24 @@ async def measured_recall(store: Store, key: UUID, *, samples: int = 20) -> floa
     ]
     shares = [row["recall"] for row in rows if row is not None and row["recall"] is not None]
     return fmean(shares) if shares else None
+
+
+async def has_words(store: Store) -> bool:
+    """Tell whether messages can be found by their words without looking at all of a user's."""
+    row = await store.database.row("indexes.words")
+    return row is not None and bool(row["indexed"])
+
+
+async def request_words(store: Store, project: str, bucket: int) -> None:
+    """Enqueue the indexing of messages by their words, unless that was done before."""
+    await store.database.fetch("indexes.request_words", bucket, project)
+
+
+async def build_words(store: Store) -> None:
+    """Index messages by their words."""
+    if not await has_words(store):
+        texts = [row["text"] for row in await store.database.fetch("indexes.create_words")]
+        await run_alone(store.database.dsn, texts, BUILD_SETTINGS)
 
 
 def _prefix(key: UUID) -> str:

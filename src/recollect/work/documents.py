@@ -1,4 +1,4 @@
-"""Jobs about collections: `index_collection`, `erase_collection`."""
+"""Jobs about indexes and collections: `index_collection`, `index_messages`, `erase_collection`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ async def index_collection(store: Store, jobs: list[Job]) -> None:
     """Build the approximate indexes of large collections."""
     for job in jobs:
         await indexes.build(store, job.bucket, job.about)
+
+
+async def index_messages(store: Store, jobs: list[Job]) -> None:
+    """Index messages by their words."""
+    del jobs  # there is but one thing to do
+    await indexes.build_words(store)
 
 
 async def erase_collection(store: Store, jobs: list[Job]) -> None:

@@ -12,7 +12,7 @@ from recollect.settings import Settings
 from recollect.store import Store, documents, embeddings, summary_embeddings
 from recollect.store.indexes import BUILD_SECONDS
 from recollect.work.annotate import entities, intents, summary_entities
-from recollect.work.documents import erase_collection, index_collection
+from recollect.work.documents import erase_collection, index_collection, index_messages
 from recollect.work.embed import Source, embed, probe, probe_filling, reembed
 from recollect.work.erase import erase, erase_cleared
 from recollect.work.metrics import WorkMetrics
@@ -45,6 +45,7 @@ def kinds(
         Kind("reembed_documents", partial(reembed, of_documents, store, models, metrics), probe=filling),
         Kind("erase_collection", partial(erase_collection, store), most=1, lease_seconds=BUILD_SECONDS),
         Kind("index_collection", partial(index_collection, store), most=1, lease_seconds=2 * BUILD_SECONDS),
+        Kind("index_messages", partial(index_messages, store), most=1, lease_seconds=2 * BUILD_SECONDS),
     ]
     if llm is not None:
         return [*made, *_of_language_model(store, settings, llm)]

@@ -59,3 +59,26 @@ WITH probe AS (
 )
 SELECT (SELECT count(*) FROM found WHERE distance <= (SELECT max(distance) FROM exact))::float8
     / nullif((SELECT count(*) FROM exact), 0) AS recall
+
+-- name: words
+-- Whether messages are indexed by their words; one whose building was cut short does not count.
+SELECT EXISTS (
+    SELECT FROM pg_index JOIN pg_class AS i ON i.oid = indexrelid
+    WHERE indrelid = 'messages'::regclass AND i.relname = 'messages_fulltext' AND indisvalid
+) AS indexed
+
+-- name: request_words
+-- A job to index messages by their words, unless there is one: waiting, running, or failed. It is about nothing in
+-- particular, so that anybody's place will do.
+INSERT INTO jobs (bucket, id, project_id, kind, about, run_at, created_at)
+SELECT $1, new_key($1), $2, 'index_messages', '00000000-0000-0000-0000-000000000000', now(), now()
+WHERE NOT EXISTS (SELECT FROM jobs WHERE kind = 'index_messages')
+RETURNING id
+
+-- name: create_words
+-- The texts that index messages by their words, each in its language. Of a prefix, because a tsvector of more than 1 MB
+-- is an error and would refuse the message itself.
+SELECT unnest(ARRAY[
+    'DROP INDEX CONCURRENTLY IF EXISTS messages_fulltext',
+    'CREATE INDEX CONCURRENTLY messages_fulltext ON messages USING gin (to_tsvector(language, left(content, 65536)))'
+]) AS text
