@@ -13,9 +13,6 @@ from recollect.settings import Settings
 
 BASE_URL = "https://api.anthropic.com"
 
-OPTIONAL = ("output_config", "temperature")
-"""What some models refuse. They are asked without it from then on."""
-
 ENDS: dict[str, Literal["length", "refusal"]] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
@@ -69,7 +66,7 @@ class AnthropicDialect(Dialect):
         }
         if question.schema:
             form = {"type": "json_schema", "schema": question.schema}
-            body |= {"temperature": 0, "output_config": {"format": form}}
+            body["output_config"] = {"format": form}
         return {name: value for name, value in body.items() if name not in without}
 
     async def _answer(self, body: dict[str, Any]) -> Answer:
@@ -83,5 +80,4 @@ class AnthropicDialect(Dialect):
         return Answer(text, ENDS.get(message.stop_reason or "", "stop"), used.input_tokens, used.output_tokens)
 
     def _refused(self, error: anthropic.APIStatusError, body: dict[str, Any]) -> str | None:
-        words = said(error.body)
-        return next((name for name in OPTIONAL if name in body and name in words), None)
+        return self.structure if self.structure in body and self.structure in said(error.body) else None
