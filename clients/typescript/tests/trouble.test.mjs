@@ -79,7 +79,7 @@ test("after as many further attempts as were asked for the error of the last one
 });
 
 for (const later of ["60", new Date(Date.now() + 60_000).toUTCString()]) {
-  test(`asked to come back at ${later}, the client gives up at once and says why`, async (t) => {
+  test(`asked to come back at ${later}, the client gives up at once and says why`, { timeout: 30_000 }, async (t) => {
     const server = await misbehaving(t, answer(503, "later", { "Retry-After": later }));
     await assert.rejects(clientOf(server).memory.listSessions(), { constructor: Unavailable, message: "later" });
     assert.equal(server.requests.length, 1);
