@@ -24,15 +24,18 @@ async def serve_on(listener: socket.socket, app: App, stop: asyncio.Event) -> No
         await stop.wait()
         server.close()
         deadline = loop.time() + app.settings.shutdown_grace
-        while door.connections and loop.time() < deadline:
-            for connection in tuple(door.connections):  # each time, for those that were just being accepted
+        while True:
+            for connection in tuple(door.connections):
                 connection.finish()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # in which those come that were just being accepted
+            if not door.connections or loop.time() > deadline:
+                break
     finally:
         watching.cancel()
         server.close()
         for connection in tuple(door.connections):
             connection.abort()
+        await asyncio.sleep(0)  # in which they close
 
 
 async def _watch(door: Door) -> None:
