@@ -134,6 +134,7 @@ OPERATIONS: dict[str, tuple[Operation, int]] = {
     ),
     "get memory": (lambda api, n: api.get(f"sessions/{n}/memory"), 0),
     "get messages": (lambda api, n: api.get(f"sessions/{n}/messages?limit=10"), 0),
+    "list summaries": (lambda api, n: api.get(f"sessions/{n}/summaries"), 0),
     "get message": (lambda api, n: api.get(f"sessions/{n}/messages/{_uuid(n)}"), 0),
     "patch message": (
         lambda api, n: api.patch(f"sessions/{n}/messages/{_uuid(n)}", json={"metadata": {"b": 2}}),

@@ -5,6 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
+from recollect.settings import Settings, load
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Without annotations, which change messages in the background."""
+    return load({}, None, {"purge_every": 0, "entities": False})
+
 
 async def say(api: httpx.AsyncClient, *contents: str, wait: int = 0) -> None:
     body = {"messages": [{"role": "user", "content": content} for content in contents]}

@@ -35,6 +35,6 @@ async def candidates(
 
     async def run(place: Place) -> Candidates | None:
         rows = await store.database.fetch("key_messages.candidates", *place, before, model, most, longest)
-        return Candidates(place.bucket, [Candidate(*row) for row in rows]) if rows else None
+        return Candidates(place.bucket, [Candidate(*row) for row in rows if row["seq"]]) if rows else None
 
     return await store.directory.at(project, session_id, run) or Candidates(0, [])

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from recollect.models import Summary
 from recollect.store import Store
+from recollect.store.database import Row
 from recollect.store.directory import Place
 from recollect.store.jobs import Job
 from recollect.store.scope import Scope, parts
@@ -86,10 +87,11 @@ async def put(store: Store, place: Place, since: Point, summary: NewSummary, job
 async def listed(store: Store, project: str, session_id: str, *, after: UUID | None, limit: int) -> list[Summary]:
     """Return the summaries of a session, oldest first; none for an unknown session."""
 
-    async def run(place: Place) -> list[Summary] | None:
-        return [Summary(*row) for row in await store.database.fetch("summaries.list", *place, after, limit)] or None
+    async def rows_at(place: Place) -> list[Row] | None:
+        return await store.database.fetch("summaries.list", *place, after, limit) or None
 
-    return await store.directory.at(project, session_id, run) or []
+    rows = await store.directory.at(project, session_id, rows_at) or []
+    return [Summary(*row) for row in rows if row["uuid"]]
 
 
 async def missing(store: Store, scope: Scope, *, window: int) -> Missing:

@@ -1,9 +1,9 @@
 -- name: candidates
 -- The newest $5 live messages older than the one with the uuid $3 (NULL: of all), oldest first: how long each is, up to
--- $6 characters, and its vector as far as made.
+-- $6 characters, and its vector as far as made. One row without a message if there is none.
 SELECT m.session_key, m.seq, m.characters, e.embedding
 FROM sessions AS s
-JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT bucket, session_key, seq, length(btrim(left(content, $6), E' \t\r\n')) AS characters FROM messages
     WHERE bucket = s.bucket AND session_key = s.key AND seq > s.cleared_seq
         AND ($3::uuid IS NULL OR seq < (

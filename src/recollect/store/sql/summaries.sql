@@ -1,19 +1,20 @@
 -- name: look
 -- Which sessions that jobs are about may have something to summarise: those with as many numbers given out since the
--- last summary as the window ($4) has messages. Jobs about them that nobody has begun are done with these; one that
--- meets one that was taken before it for its session steps back for a second: one session is never summarised twice at once.
+-- last summary as the window ($4) has messages. Other jobs about them that nobody has begun are done with these. A job
+-- whose session another job, taken before it, is still about steps back for a second: so no session is summarised by
+-- two at once. `|| ''` keeps the scan on the jobs about a session: an index by kind would lead through all that wait.
 WITH asked AS (
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS j (bucket, id, session_key)
 ), absorbed AS (
     DELETE FROM jobs AS j USING asked AS a
-    WHERE j.bucket = a.bucket AND j.about = a.session_key AND j.kind = 'summarise'
+    WHERE j.bucket = a.bucket AND j.about = a.session_key AND j.kind || '' = 'summarise'
         AND j.leased_by IS NULL AND j.failed_at IS NULL AND j.attempts = 0
 ), busy AS (
     SELECT a.bucket, a.id FROM asked AS a
     JOIN jobs AS j ON j.bucket = a.bucket AND j.id = a.id
     WHERE EXISTS (
         SELECT FROM jobs AS o
-        WHERE o.bucket = a.bucket AND o.about = a.session_key AND o.kind = 'summarise' AND o.id <> ALL ($2)
+        WHERE o.bucket = a.bucket AND o.about = a.session_key AND o.kind || '' = 'summarise' AND o.id <> ALL ($2)
             AND o.leased_by IS NOT NULL AND o.run_at > now() AND (o.run_at, o.id) < (j.run_at, j.id))
 ), stepped_back AS (
     UPDATE jobs AS j SET leased_by = NULL, run_at = now() + interval '1 second', attempts = j.attempts - 1
@@ -66,13 +67,13 @@ WITH session AS (
 SELECT uuid FROM stored
 
 -- name: list
--- The summaries of a live session, oldest first, after the one with the uuid $3.
+-- The summaries of a live session, oldest first, after the one with the uuid $3; one row without any if there is none.
 SELECT y.uuid, y.created_at, y.content, y.recent_message_uuid, y.token_count, y.metadata
 FROM sessions AS s
-JOIN summaries AS y ON y.bucket = s.bucket AND y.session_key = s.key AND y.seq > s.cleared_seq
-WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
+LEFT JOIN summaries AS y ON y.bucket = s.bucket AND y.session_key = s.key AND y.seq > s.cleared_seq
     AND ($3::uuid IS NULL OR y.seq > (
         SELECT c.seq FROM summaries AS c WHERE c.bucket = $1 AND c.session_key = $2 AND c.uuid = $3))
+WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 ORDER BY y.seq LIMIT $4
 
 -- name: missing
