@@ -119,20 +119,21 @@ def _new_messages(bodies: list[MessageBody], counts: list[int], bucket: int) -> 
             body.content or "",
             body.metadata,
             count,
-            _in_utc(body.created_at, f"messages[{place}].created_at"),
+            body.created_at and _in_utc(body.created_at, place),
         )
         for place, (body, count) in enumerate(zip(bodies, counts, strict=True))
     ]
-    if len({message.uuid for message in new}) < len(new):
+    given = [body.uuid for body in bodies if body.uuid]
+    if len(set(given)) < len(given):
         raise BadRequest("messages: the same uuid stands twice")
     return new
 
 
-def _in_utc(time: datetime | None, field: str) -> datetime | None:
+def _in_utc(time: datetime, place: int) -> datetime:
     try:
-        return None if time is None else time.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError as error:
-        raise BadRequest(f"{field} is out of range") from error
+        raise BadRequest(f"messages[{place}].created_at is out of range") from error
 
 
 async def get(request: Request) -> Response:
