@@ -248,6 +248,22 @@ def test_required_authentication_needs_a_secret(secret: str | None) -> None:
         Settings(auth_required=True, auth_secret=secret)
 
 
+PROVIDERS = [
+    ({"RECOLLECT_LLM_PROVIDER": "anthropic"}, "llm_api_key"),
+    ({"RECOLLECT_LLM_PROVIDER": "anthropic", "RECOLLECT_LLM_API_KEY": "k"}, "llm_model"),
+    ({"RECOLLECT_LLM_PROVIDER": "azure", "RECOLLECT_LLM_API_KEY": "k", "RECOLLECT_LLM_MODEL": "m"}, "llm_base_url"),
+    ({"RECOLLECT_LLM_PROVIDER": "azure", "RECOLLECT_LLM_BASE_URL": "https://a.example"}, "llm_api_key"),
+    ({"RECOLLECT_LLM_API_VERSION": "newest"}, "2024-10-21"),
+]
+
+
+@pytest.mark.parametrize(("environ", "named"), PROVIDERS)
+def test_language_model_without_its_settings(environ: dict[str, str], named: str) -> None:
+    """A provider of language models that lacks a setting is refused with that setting's name; none is none."""
+    assert named in refused(environ).message
+    assert not load({}).has_language_model
+
+
 def test_remote_embedding_needs_an_address_or_a_key() -> None:
     """embedding_provider openai alone is refused: there is nobody to ask."""
     assert "embedding_api_key" in refused({"RECOLLECT_EMBEDDING_PROVIDER": "openai"}).message
