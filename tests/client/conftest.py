@@ -21,7 +21,7 @@ def address() -> Iterator[str]:
         return
     from live import started  # noqa: PLC0415 -- it needs what the server needs
 
-    with started() as server:
+    with started(RECOLLECT_ENTITIES="false") as server:  # else messages change after they were added
         yield server.address
 
 
