@@ -17,9 +17,14 @@ from recollect.errors import ModelMisbehaved, ModelUnavailable, SettingsError
 LONGEST_WAIT = 86_400.0
 """Seconds; an endpoint that asks for more is asked again after a day."""
 
-SENT = {"host", "connection", "user-agent", "accept", "accept-encoding", "content-type", "content-length"}
-SENT |= {"authorization", "api-key", "x-api-key", "anthropic-version"}
-SENT |= {"x-stainless-raw-response"}  # the packages read it back from their own request
+PACKAGES_OWN = "x-stainless-raw-response"
+"""A header that the packages read back from their own request."""
+
+SENT = (
+    frozenset({"host", "connection", "user-agent", "accept", "accept-encoding", "content-type", "content-length"})
+    | {"authorization", "api-key", "x-api-key", "anthropic-version"}
+    | {PACKAGES_OWN}
+)
 """The headers that leave the machine. The packages would add what it runs on, and what the environment holds."""
 
 ERROR_CHARACTERS = 200
