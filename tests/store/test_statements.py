@@ -45,6 +45,13 @@ HOT = {
         "messages_bucket_session_key_uuid_key",
         "message_embeddings_pkey",
     },
+    "notes.messages": {
+        "sessions_pkey",
+        "messages_bucket_session_key_uuid_key",
+        "messages_pkey",
+        "users_bucket_key_key",
+    },
+    "notes.put": {"sessions_pkey", "messages_pkey", "messages_bucket_session_key_uuid_key"},
     "users.get": {"users_pkey"},
     "users.list": {"users_by_id"},
     "jobs.claim": {"jobs_due", "jobs_pkey"},
