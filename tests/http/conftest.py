@@ -35,7 +35,7 @@ def serving(
 ) -> Iterator[Serving]:
     """The application on a database of its own; in the end nothing that went wrong may have been logged."""
     doors: list[Door] = []
-    stops: list[Callable[[], None]] = []
+    stops: list[Callable[[], object]] = []
 
     def open_door(*arguments: Any, **options: Any) -> Door:
         doors.append(Door(*arguments, **options))

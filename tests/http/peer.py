@@ -84,7 +84,7 @@ class Peer:
 class Serving:
     """The server, seen from outside of its thread."""
 
-    def __init__(self, door: Door, port: int, stop: Callable[[], None], thread: threading.Thread) -> None:
+    def __init__(self, door: Door, port: int, stop: Callable[[], object], thread: threading.Thread) -> None:
         self.door = door
         self.port = port
         self.stop = stop

@@ -155,14 +155,21 @@ async def test_a_client_that_reads_slowly() -> None:
     ours.close()
 
 
-async def test_answers_that_are_never_read() -> None:
-    """Answers too small for anybody to wait for are given up with their connection."""
+@pytest.mark.parametrize("request_", [HEALTH, HEALTH[:-2] + b"Connection: close\r\n\r\n", b"BAD\r\n\r\n"])
+async def test_answers_that_are_never_read(request_: bytes) -> None:
+    """Answers too small for the server to wait with the next are kept for as long, be they the last or not."""
     door, served, ours = await pair(b"x" * 30_000)
     while not served._transport.get_write_buffer_size():
         served.data_received(HEALTH)
         await settle()
-    assert door.connections
-    served.watch(asyncio.get_running_loop().time() + 76)
+    served.data_received(request_)
+    await settle()
+    now = asyncio.get_running_loop().time()
+    for later in (0, 59):
+        served.watch(now + later)
+        await settle()
+        assert door.connections == {served}
+    served.watch(now + 61)
     await settle()
     assert not door.connections
     ours.close()
@@ -281,7 +288,8 @@ def test_a_crowd_that_leaves_anyhow(serving: Serving) -> None:
         with contextlib.suppress(ConnectionError):
             peer.send(stream[: dice.randrange(len(stream) + 1)])
             time.sleep(dice.choice([0, 0, 0.001, 0.005]))
-            dice.choice([peer.leave, peer.reset, peer.half_close, lambda: None])()
+            if way := dice.choice(["", "leave", "reset", "half_close"]):
+                getattr(peer, way)()
     for peer in serving.peers:
         peer.leave()
     assert serving.empty()

@@ -267,19 +267,19 @@ class Connection(asyncio.Protocol):
 
     def watch(self, now: float) -> None:
         """Close what its client keeps waiting for too long."""
+        if self._lost or (self._answering is not None and self._writable is None):
+            return
         waited = now - self._since
-        if self._writable is not None:
-            unsent = self._transport.get_write_buffer_size()
+        if unsent := self._transport.get_write_buffer_size():
             if unsent != self._unsent:
                 self._unsent, self._since = unsent, now
             elif waited > SEND_SECONDS:
                 self.abort()
-        elif self._answering is None:
-            if self._incoming is None or self._deaf:
-                if waited > (LINGER_SECONDS if self._deaf else IDLE_SECONDS):
-                    self._transport.abort()
-            elif waited > RECEIVE_SECONDS:
-                self._refuse(TIMED_OUT)
+        elif self._incoming is None or self._deaf:
+            if waited > (LINGER_SECONDS if self._deaf else IDLE_SECONDS):
+                self._transport.abort()
+        elif waited > RECEIVE_SECONDS:
+            self._refuse(TIMED_OUT)
 
     def _stay(self, rest: memoryview) -> None:
         """Go on in HTTP/1.1 after a head that asked for another protocol.
