@@ -30,7 +30,7 @@ import asyncpg
 from load import RESULTS, machine
 from serving import Server, serving
 
-from recollect.store.imports import COLUMNS
+from recollect.store.copying import COLUMNS
 from recollect.store.keys import bucket_of, new_key
 
 WORDS = 2000

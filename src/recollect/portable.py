@@ -82,16 +82,14 @@ def read(text: bytes) -> Line:
     line: Line = decode(_decoder, text, "the line")
     if not text.isascii():
         _check_utf8(text)  # the decoder skips what it hands on as it is
-    if line.metadata is not NOTHING and line.metadata != NOTHING and not bytes(line.metadata).startswith(b"{"):
+    if line.metadata is not NOTHING and bytes(line.metadata)[:1] not in b"{n":
         raise BadRequest("metadata is not an object")
-    if isinstance(line, Session):
-        checked_id(line.session_id, "session_id")
-        if line.user_id is not None:
-            checked_id(line.user_id, "user_id")
-    elif isinstance(line, Message | Summary):
-        checked_id(line.session_id, "session_id")
-    else:
+    if isinstance(line, User):
         checked_id(line.user_id, "user_id")
+    else:
+        checked_id(line.session_id, "session_id")
+        if isinstance(line, Session) and line.user_id is not None:
+            checked_id(line.user_id, "user_id")
     _set_times(line)
     return line
 

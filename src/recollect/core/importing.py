@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -40,23 +41,19 @@ class Counts:
 
 
 class Read(NamedTuple):
-    """A line that can be stored."""
+    """A line that can be stored, and the session it is or belongs to; none for a user."""
 
     number: int
     text: bytes
     line: portable.Line
-
-    @property
-    def session(self) -> str:
-        """The session it is, or belongs to; none for a user."""
-        return "" if isinstance(self.line, portable.User) else self.line.session_id
+    session: str
 
 
 class Batch:
     """Some lines in a row: read, or rejected at once; and the bytes they took in the file."""
 
     def __init__(self) -> None:
-        self.read: list[Read] = []
+        self.read: dict[type[portable.Line], list[Read]] = defaultdict(list)
         self.rejected: list[Rejected] = []
         self.lines = 0
         self.bytes = 0
@@ -75,7 +72,8 @@ class Batch:
                 return
             if isinstance(line, portable.Message) and line.token_count is None:
                 line.token_count = tokens.count(line.role, line.content)
-            self.read.append(Read(number, text, line))
+            session = "" if isinstance(line, portable.User) else line.session_id
+            self.read[type(line)].append(Read(number, text, line, session))
 
 
 def batches(file: BinaryIO) -> Iterator[Batch]:
@@ -118,10 +116,14 @@ class Import:
         """
         reading = batches(file)
         batch = await asyncio.to_thread(next, reading, None)
+        number = 0
         while batch is not None:
             following = asyncio.create_task(asyncio.to_thread(next, reading, None))
+            if not number & (number - 1):  # 0, 1, 2, 4, 8 ...: whenever there may be twice as much
+                await imports.analyse(self._store)
             await self._store_batch(batch)
             progress(batch.bytes)
+            number += 1
             batch = await following
 
     async def _store_batch(self, batch: Batch) -> None:
@@ -133,16 +135,18 @@ class Import:
             (portable.Message, "messages"),
             (portable.Summary, "summaries"),
         ):
-            rejected += await self._store_lines(name, [read for read in batch.read if isinstance(read.line, kind)])
+            rejected += await self._store_lines(name, batch.read[kind])
         with contextlib.suppress(DatabaseUnavailable):  # workers look by themselves now and then
             await jobs.announce(self._store)
         for line in sorted(rejected):
             self._reject(line)
 
     async def _store_lines(self, name: str, lines: list[Read]) -> list[Rejected]:
-        barred = set() if name == "sessions" else self._others
-        rejected = [Rejected(read.number, imports.OTHER_USER, read.text) for read in lines if read.session in barred]
-        own = [read for read in lines if read.session not in barred]
+        own, rejected = lines, []
+        if name != "sessions" and self._others:
+            own = [read for read in lines if read.session not in self._others]
+            foreign = [read for read in lines if read.session in self._others]
+            rejected = [Rejected(read.number, imports.OTHER_USER, read.text) for read in foreign]
         lanes = _lanes(own) if name == "messages" else [own]
         outcomes = await asyncio.gather(
             *(imports.put(self._store, self._into, [read.line for read in lane]) for lane in lanes)

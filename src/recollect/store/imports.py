@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +14,7 @@ import asyncpg
 from recollect import portable
 from recollect.errors import BadRequest, DatabaseUnavailable
 from recollect.store import Store
+from recollect.store.copying import Rows, copy
 from recollect.store.database import Connection, Row
 from recollect.store.keys import bucket_of, new_key
 
@@ -24,7 +24,6 @@ ROUNDS = 3
 """Sessions are looked for again when somebody else made, revived or purged them at the same moment."""
 
 JOB_ITEMS = 64
-COPIED_AT_ONCE = 500
 
 OTHER_USER = "the session is another user's"
 OTHER_MESSAGE = "the session has another message with this uuid"
@@ -67,6 +66,11 @@ async def put(store: Store, into: Into, lines: Sequence[portable.Line]) -> Store
     return Stored(first.added + second.added, refused)
 
 
+async def analyse(store: Store) -> None:
+    """Let the planner know how large the tables have grown."""
+    await store.database.fetch("imports.analyse")
+
+
 async def _together(store: Store, into: Into, lines: Sequence[portable.Line]) -> Stored:
     kind = KINDS[type(lines[0])]
     firsts: dict[Hashable, int] = {}
@@ -74,6 +78,8 @@ async def _together(store: Store, into: Into, lines: Sequence[portable.Line]) ->
         firsts.setdefault(kind.identity(line), place)
     chosen = list(firsts.values())
     outcome = await _insist(store, into, kind, [lines[place] for place in chosen])
+    if len(chosen) == len(lines):
+        return outcome
     refused = {chosen[place]: reason for place, reason in outcome.refused.items()}
     for place, line in enumerate(lines):  # the same thing again, within one batch
         first = firsts[kind.identity(line)]
@@ -186,30 +192,89 @@ async def _revive(connection: Connection, deleted: list[tuple[Row, portable.Sess
 
 async def _put_messages(connection: Connection, into: Into, messages: Sequence[portable.Message]) -> Stored:
     places = await _locked(connection, into, {message.session_id for message in messages})
-    held = {place: places[line.session_id] for place, line in enumerate(messages) if line.session_id in places}
-    refused = {place: _unknown(line.session_id) for place, line in enumerate(messages) if place not in held}
+    ends = {name: _End(row) for name, row in places.items()}
+    known = await _known(connection, [end for end in ends.values() if not end.is_empty], messages)
+    refused: dict[int, str] = {}
+    copied = []
+    language = await connection.row("imports.language", into.language)
+    assert language is not None
+    rows = Rows(into.project, language["oid"])
+    for place, message in enumerate(messages):
+        end = ends.get(message.session_id)
+        if end is None:
+            refused[place] = _unknown(message.session_id)
+            continue
+        there = known.get((message.session_id, _uuid(message).int))
+        if there is None:
+            end.added.append(_uuid(message))
+            end.last_seq += 1
+            copied.append(rows.row(end.bucket, end.packed_key, end.last_seq, message))
+        elif there != (message.role, message.content):
+            refused[place] = OTHER_MESSAGE
+    if copied:
+        await _append(connection, into, copied, [end for end in ends.values() if end.added])
+    return Stored(len(copied), refused)
+
+
+class _End:
+    """The end of a session, which new messages are put behind."""
+
+    def __init__(self, session: Row) -> None:
+        self.name: str = session["session_id"]
+        self.bucket: int = session["bucket"]
+        self.key: UUID = session["key"]
+        self.last_seq: int = session["last_seq"]
+        self.cleared_seq: int = session["cleared_seq"]
+        self.is_empty: bool = self.last_seq == self.cleared_seq and not session["has_messages"]
+        self.packed_key = self.key.bytes
+        self.added: list[UUID] = []
+
+
+async def _known(
+    connection: Connection, ends: list[_End], messages: Sequence[portable.Message]
+) -> dict[tuple[str, int], tuple[str, str]]:
+    """Return role and content of messages that are there, by session and uuid; deleted ones make room."""
+    if not ends:
+        return {}
+    by_key = {end.key: end for end in ends}
+    asked: dict[str, list[UUID]] = {end.name: [] for end in ends}
+    for message in messages:
+        if message.session_id in asked:
+            asked[message.session_id].append(_uuid(message))
     rows = await connection.fetch(
         "imports.known",
-        [session["bucket"] for session in held.values()],
-        [session["key"] for session in held.values()],
-        [messages[place].uuid for place in held],
+        [end.bucket for end in ends],
+        [end.key for end in ends],
+        [_array(asked[end.name]) for end in ends],
     )
-    cleared = {session["key"]: session["cleared_seq"] for session in held.values()}
-    known = {(row["session_key"], row["uuid"]): row for row in rows if row["seq"] > cleared[row["session_key"]]}
-    deleted = [row[:3] for row in rows if row["seq"] <= cleared[row["session_key"]]]
+    deleted = [row for row in rows if row["seq"] <= by_key[row["session_key"]].cleared_seq]
     if deleted:
-        await connection.fetch("imports.forget", *map(list, zip(*deleted, strict=True)))
-    new = []
-    for place, session in held.items():
-        message = messages[place]
-        row = known.get((session["key"], message.uuid))
-        if row is None:
-            new.append((session, message))
-        elif (row["role"], row["content"]) != (message.role, message.content):
-            refused[place] = OTHER_MESSAGE
-    if new:
-        await _append(connection, into, new)
-    return Stored(len(new), refused)
+        columns = ([row[name] for row in deleted] for name in ("bucket", "session_key", "seq"))
+        await connection.fetch("imports.forget", *columns)
+    return {
+        (by_key[row["session_key"]].name, row["uuid"].int): (row["role"], row["content"])
+        for row in rows
+        if row["seq"] > by_key[row["session_key"]].cleared_seq
+    }
+
+
+async def _append(connection: Connection, into: Into, copied: list[bytes], ends: list[_End]) -> None:
+    """Copy messages behind those that their sessions have, and enqueue their jobs."""
+    await copy(connection, copied)
+    jobs = [
+        (end, end.added[start : start + JOB_ITEMS]) for end in ends for start in range(0, len(end.added), JOB_ITEMS)
+    ]
+    await connection.fetch(
+        "imports.added",
+        into.project,
+        [end.bucket for end in ends],
+        [end.key for end in ends],
+        [end.last_seq for end in ends],
+        [end.bucket for end, _ in jobs],
+        [end.key for end, _ in jobs],
+        [_array(items) for _, items in jobs],
+        into.message_jobs,
+    )
 
 
 async def _locked(connection: Connection, into: Into, session_ids: set[str]) -> dict[str, Row]:
@@ -217,34 +282,6 @@ async def _locked(connection: Connection, into: Into, session_ids: set[str]) -> 
     names = list(session_ids)
     rows = await connection.fetch("imports.lock", into.project, _buckets(into, names), names)
     return {row["session_id"]: row for row in rows}
-
-
-async def _append(connection: Connection, into: Into, new: list[tuple[Row, portable.Message]]) -> None:
-    """Copy messages behind those that their sessions have, and enqueue their jobs."""
-    row = await connection.row("imports.language", into.language)
-    assert row is not None
-    language = struct.pack(">I", row["oid"])
-    project = into.project.encode()
-    grown: dict[UUID, list[Any]] = {}
-    copied, parts = [], []
-    for session, message in new:
-        end = grown.setdefault(session["key"], [session["bucket"], session["key"], session["last_seq"]])
-        parts.append((end[2] - session["last_seq"]) // JOB_ITEMS)
-        end[2] += 1
-        copied.append(_copied(session, end[2], project, language, message))
-    await connection.raw.copy_to_table(
-        "messages", source=_stream(copied), columns=COLUMNS, schema_name="recollect", format="binary"
-    )
-    await connection.fetch(
-        "imports.added",
-        into.project,
-        *map(list, zip(*grown.values(), strict=True)),
-        [session["bucket"] for session, _ in new],
-        [session["key"] for session, _ in new],
-        parts,
-        [message.uuid for _, message in new],
-        into.message_jobs,
-    )
 
 
 async def _put_summaries(connection: Connection, into: Into, summaries: Sequence[portable.Summary]) -> Stored:
@@ -304,50 +341,14 @@ def _text(moment: datetime | None) -> str:
     return moment.isoformat()
 
 
-# The binary form of COPY: its head, for each row the number of columns and each value behind its length, its end.
-COLUMNS = (
-    *("bucket", "session_key", "seq", "project_id", "uuid", "token_count", "language", "created_at", "updated_at"),
-    *("role", "content", "metadata"),
-)
-HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-ROW = struct.pack(">h", len(COLUMNS))
-END = struct.pack(">h", -1)
-NULL = struct.pack(">i", -1)
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+def _array(uuids: list[UUID]) -> str:
+    """Write uuids as PostgreSQL reads them: as a parameter, an array costs a microsecond for each."""
+    return "{" + ",".join([f"{uuid.int:032x}" for uuid in uuids]) + "}"
 
 
-def _copied(session: Row, seq: int, project: bytes, language: bytes, message: portable.Message) -> bytes:
+def _uuid(message: portable.Message) -> UUID:
     assert message.uuid is not None
-    metadata = bytes(message.metadata)
-    values = (
-        session["bucket"].to_bytes(2),
-        session["key"].bytes,
-        seq.to_bytes(8),
-        project,
-        message.uuid.bytes,
-        struct.pack(">i", message.token_count),
-        language,
-        _microseconds(message.created_at),
-        _microseconds(message.updated_at),
-        message.role.encode(),
-        message.content.encode(),
-    )
-    packed = ROW + b"".join([part for value in values for part in (len(value).to_bytes(4), value)])
-    if metadata == b"null":
-        return packed + NULL
-    return packed + (len(metadata) + 1).to_bytes(4) + b"\x01" + metadata
-
-
-def _microseconds(moment: datetime | None) -> bytes:
-    assert moment is not None
-    return struct.pack(">q", (moment - EPOCH) // timedelta(microseconds=1))
-
-
-async def _stream(rows: list[bytes]) -> AsyncIterator[bytes]:
-    yield HEAD
-    for start in range(0, len(rows), COPIED_AT_ONCE):
-        yield b"".join(rows[start : start + COPIED_AT_ONCE])
-    yield END
+    return message.uuid
 
 
 class Kind(NamedTuple):
@@ -363,7 +364,10 @@ KINDS: dict[type[portable.Line], Kind] = {
     portable.User: Kind(_put_users, lambda line: line.user_id, lambda _: None, ""),
     portable.Session: Kind(_put_sessions, lambda line: line.session_id, lambda line: line.user_id, OTHER_USER),
     portable.Message: Kind(
-        _put_messages, lambda line: (line.session_id, line.uuid), lambda line: (line.role, line.content), OTHER_MESSAGE
+        _put_messages,
+        lambda line: (line.session_id, line.uuid.int),
+        lambda line: (line.role, line.content),
+        OTHER_MESSAGE,
     ),
     portable.Summary: Kind(
         _put_summaries,

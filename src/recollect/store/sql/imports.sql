@@ -3,6 +3,10 @@
 -- transaction each statement is planned anew.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
 
+-- name: analyse
+-- Without statistics a message would be looked for among all of its session's, not by its uuid.
+ANALYZE users, session_names, sessions, messages, summaries
+
 -- name: owners
 -- Users by their ids, which stay as long as the transaction lasts: nobody deletes them beside a session that is made.
 SELECT u.user_id, u.key
@@ -64,8 +68,10 @@ WHERE s.bucket = g.bucket AND s.key = g.key AND s.deleted_at IS NOT NULL
 RETURNING s.session_id
 
 -- name: lock
--- Living sessions, held against whoever else adds to them or deletes them, in the order in which everybody locks.
-SELECT s.session_id, s.bucket, s.key, s.last_seq, s.cleared_seq
+-- Living sessions, held against whoever else adds to them or deletes them, in the order in which everybody locks; and
+-- whether there were rows of messages, deleted ones included, before the lock.
+SELECT s.session_id, s.bucket, s.key, s.last_seq, s.cleared_seq,
+    EXISTS (SELECT FROM messages AS m WHERE m.bucket = s.bucket AND m.session_key = s.key) AS has_messages
 FROM unnest($2::smallint[], $3::text[]) AS g (name_bucket, name)
 JOIN session_names AS n ON n.name_bucket = g.name_bucket AND n.project_id = $1 AND n.name = g.name
 JOIN sessions AS s ON s.bucket = n.bucket AND s.key = n.session_key
@@ -73,10 +79,11 @@ WHERE s.deleted_at IS NULL
 ORDER BY s.bucket, s.key FOR UPDATE OF s
 
 -- name: known
--- Which messages there are among some, deleted ones included.
+-- Which messages there are among some of each session, deleted ones included.
 SELECT m.bucket, m.session_key, m.seq, m.uuid, m.role, m.content
-FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS g (bucket, session_key, uuid)
-JOIN messages AS m ON m.bucket = g.bucket AND m.session_key = g.session_key AND m.uuid = g.uuid
+FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS g (bucket, session_key, uuids)
+CROSS JOIN unnest(g.uuids::uuid[]) AS given (uuid)
+JOIN messages AS m ON m.bucket = g.bucket AND m.session_key = g.session_key AND m.uuid = given.uuid
 
 -- name: forget
 -- Deleted messages whose uuids start anew.
@@ -87,20 +94,15 @@ WHERE m.bucket = g.bucket AND m.session_key = g.session_key AND m.seq = g.seq
 SELECT $1::text::regconfig::oid AS oid
 
 -- name: added
--- After messages were copied in: how far their sessions have grown, and the jobs. `part` numbers what goes into one job.
+-- After messages were copied in: how far their sessions have grown, and the jobs.
 WITH grown AS (
     UPDATE sessions AS s SET last_seq = g.last_seq
     FROM unnest($2::smallint[], $3::uuid[], $4::bigint[]) AS g (bucket, key, last_seq)
     WHERE s.bucket = g.bucket AND s.key = g.key
-), parts AS (
-    SELECT bucket, session_key, array_agg(uuid ORDER BY place) AS items
-    FROM unnest($5::smallint[], $6::uuid[], $7::integer[], $8::uuid[]) WITH ORDINALITY
-        AS m (bucket, session_key, part, uuid, place)
-    GROUP BY bucket, session_key, part
 )
 INSERT INTO jobs (bucket, id, project_id, kind, about, items, run_at, created_at)
-SELECT p.bucket, new_key(p.bucket), $1, kind, p.session_key, p.items, now(), now()
-FROM parts AS p, unnest($9::text[]) AS kind
+SELECT j.bucket, new_key(j.bucket), $1, kind, j.session_key, j.items::uuid[], now(), now()
+FROM unnest($5::smallint[], $6::uuid[], $7::text[]) AS j (bucket, session_key, items), unnest($8::text[]) AS kind
 
 -- name: summaries
 -- A summary lies at the seq of the newest message it covers; with the jobs ($11) that it makes necessary.
