@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from recollect.core import importing
 from recollect.core.embeddings import Models
-from recollect.core.enrichment import jobs_of_message
+from recollect.core.enrichment import jobs_of_message, jobs_of_summary
 from recollect.core.importing import Import, Rejected
 from recollect.core.recall import Recall, Wanted
 from recollect.errors import AlreadyExists, BadRequest, NotFound
@@ -367,6 +367,33 @@ async def test_jobs_as_of_an_add(store: Store) -> None:
     assert await value(store, "SELECT array_agg(DISTINCT kind) FROM jobs") == sorted(
         jobs_of_message(load({}, None, {}))
     )
+
+
+async def test_summaries_are_taken_up(store: Store) -> None:
+    """An imported summary is the one a session goes on from, has its jobs, and does not make room for another."""
+    uuid = str(UUID(int=7))
+    summary = {"type": "summary", "session_id": "a", "uuid": uuid, "content": "so far", "token_count": 2}
+    data = lines(
+        {"type": "session", "session_id": "a"},
+        *conversation("a", 1, 5),
+        summary | {"recent_message_uuid": str(UUIDS[2])},
+    )
+    for expected in ((1, 0, 0), (0, 1, 0)):
+        run, rejected = await imported(store, data)
+        assert (numbers(run)[3], rejected) == (expected, [])
+    other = summary | {"recent_message_uuid": str(UUIDS[2]), "uuid": str(UUID(int=8))}
+    _, rejected = await imported(store, lines(other))
+    assert [line.reason for line in rejected] == ["the session has another summary up to this message"]
+    place = await store.directory.look_up(PROJECT, "a")
+    assert place is not None
+    point = await summaries.point(store, place)
+    assert point is not None
+    assert point.content == "so far"
+    assert [waiting.uuid for waiting in await summaries.backlog(store, place, point.summarised, 9)] == UUIDS[3:5]
+    kinds = sorted(jobs_of_summary(load({}, None, {})))
+    assert kinds
+    found = "SELECT array_agg(kind ORDER BY kind) FROM jobs WHERE items = ARRAY['{}'::uuid]"
+    assert await value(store, found.format(uuid)) == kinds
 
 
 async def test_a_line_that_is_too_long(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

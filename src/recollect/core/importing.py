@@ -116,14 +116,10 @@ class Import:
         """
         reading = batches(file)
         batch = await asyncio.to_thread(next, reading, None)
-        number = 0
         while batch is not None:
             following = asyncio.create_task(asyncio.to_thread(next, reading, None))
-            if not number & (number - 1):  # 0, 1, 2, 4, 8 ...: whenever there may be twice as much
-                await imports.analyse(self._store)
             await self._store_batch(batch)
             progress(batch.bytes)
-            number += 1
             batch = await following
 
     async def _store_batch(self, batch: Batch) -> None:

@@ -66,11 +66,6 @@ async def put(store: Store, into: Into, lines: Sequence[portable.Line]) -> Store
     return Stored(first.added + second.added, refused)
 
 
-async def analyse(store: Store) -> None:
-    """Let the planner know how large the tables have grown."""
-    await store.database.fetch("imports.analyse")
-
-
 async def _together(store: Store, into: Into, lines: Sequence[portable.Line]) -> Stored:
     kind = KINDS[type(lines[0])]
     firsts: dict[Hashable, int] = {}
@@ -191,14 +186,13 @@ async def _revive(connection: Connection, deleted: list[tuple[Row, portable.Sess
 
 
 async def _put_messages(connection: Connection, into: Into, messages: Sequence[portable.Message]) -> Stored:
-    places = await _locked(connection, into, {message.session_id for message in messages})
-    ends = {name: _End(row) for name, row in places.items()}
-    known = await _known(connection, [end for end in ends.values() if not end.is_empty], messages)
-    refused: dict[int, str] = {}
-    copied = []
+    ends = await _locked(connection, into, {message.session_id for message in messages})
+    known = await _known(connection, ends, [(message.session_id, _uuid(message)) for message in messages])
     language = await connection.row("imports.language", into.language)
     assert language is not None
     rows = Rows(into.project, language["oid"])
+    refused: dict[int, str] = {}
+    copied = []
     for place, message in enumerate(messages):
         end = ends.get(message.session_id)
         if end is None:
@@ -209,7 +203,7 @@ async def _put_messages(connection: Connection, into: Into, messages: Sequence[p
             end.added.append(_uuid(message))
             end.last_seq += 1
             copied.append(rows.row(end.bucket, end.packed_key, end.last_seq, message))
-        elif there != (message.role, message.content):
+        elif (there["role"], there["content"]) != (message.role, message.content):
             refused[place] = OTHER_MESSAGE
     if copied:
         await _append(connection, into, copied, [end for end in ends.values() if end.added])
@@ -230,32 +224,36 @@ class _End:
         self.added: list[UUID] = []
 
 
+async def _locked(connection: Connection, into: Into, session_ids: set[str]) -> dict[str, _End]:
+    """Hold the living ones of some sessions against whoever else adds to them."""
+    names = list(session_ids)
+    rows = await connection.fetch("imports.lock", into.project, _buckets(into, names), names)
+    return {row["session_id"]: _End(row) for row in rows}
+
+
 async def _known(
-    connection: Connection, ends: list[_End], messages: Sequence[portable.Message]
-) -> dict[tuple[str, int], tuple[str, str]]:
-    """Return role and content of messages that are there, by session and uuid; deleted ones make room."""
-    if not ends:
+    connection: Connection, ends: dict[str, _End], messages: list[tuple[str, UUID]]
+) -> dict[tuple[str, int], Row]:
+    """Return those of some messages that are there, by session and uuid; deleted ones make room."""
+    full = {end.key: end for end in ends.values() if not end.is_empty}
+    if not full:
         return {}
-    by_key = {end.key: end for end in ends}
-    asked: dict[str, list[UUID]] = {end.name: [] for end in ends}
-    for message in messages:
-        if message.session_id in asked:
-            asked[message.session_id].append(_uuid(message))
-    rows = await connection.fetch(
-        "imports.known",
-        [end.bucket for end in ends],
-        [end.key for end in ends],
-        [_array(asked[end.name]) for end in ends],
-    )
-    deleted = [row for row in rows if row["seq"] <= by_key[row["session_key"]].cleared_seq]
+    asked: dict[str, list[UUID]] = {end.name: [] for end in full.values()}
+    for name, uuid in messages:
+        if name in asked:
+            asked[name].append(uuid)
+    columns = [end.bucket for end in full.values()], list(full), [_array(uuids) for uuids in asked.values()]
+    known, deleted = {}, []
+    for row in await connection.fetch("imports.known", *columns):
+        end = full[row["session_key"]]
+        if row["seq"] > end.cleared_seq:
+            known[end.name, row["uuid"].int] = row
+        else:
+            deleted.append(row)
     if deleted:
-        columns = ([row[name] for row in deleted] for name in ("bucket", "session_key", "seq"))
-        await connection.fetch("imports.forget", *columns)
-    return {
-        (by_key[row["session_key"]].name, row["uuid"].int): (row["role"], row["content"])
-        for row in rows
-        if row["seq"] > by_key[row["session_key"]].cleared_seq
-    }
+        columns_of_deleted = ([row[name] for row in deleted] for name in ("bucket", "session_key", "seq"))
+        await connection.fetch("imports.forget", *columns_of_deleted)
+    return known
 
 
 async def _append(connection: Connection, into: Into, copied: list[bytes], ends: list[_End]) -> None:
@@ -277,39 +275,38 @@ async def _append(connection: Connection, into: Into, copied: list[bytes], ends:
     )
 
 
-async def _locked(connection: Connection, into: Into, session_ids: set[str]) -> dict[str, Row]:
-    """Hold the living ones of some sessions against whoever else adds to them."""
-    names = list(session_ids)
-    rows = await connection.fetch("imports.lock", into.project, _buckets(into, names), names)
-    return {row["session_id"]: row for row in rows}
-
-
 async def _put_summaries(connection: Connection, into: Into, summaries: Sequence[portable.Summary]) -> Stored:
-    places = await _locked(connection, into, {summary.session_id for summary in summaries})
-    held = {place: places[line.session_id] for place, line in enumerate(summaries) if line.session_id in places}
-    refused = {place: _unknown(line.session_id) for place, line in enumerate(summaries) if place not in held}
+    ends = await _locked(connection, into, {summary.session_id for summary in summaries})
+    known = await _known(connection, ends, [(line.session_id, line.recent_message_uuid) for line in summaries])
+    refused: dict[int, str] = {}
+    held: dict[int, tuple[int, UUID, int]] = {}
+    for place, summary in enumerate(summaries):
+        message = known.get((summary.session_id, summary.recent_message_uuid.int))
+        if message is not None:
+            held[place] = message["bucket"], message["session_key"], message["seq"]
+        elif summary.session_id in ends:
+            refused[place] = "recent_message_uuid is not that of a message of the session"
+        else:
+            refused[place] = _unknown(summary.session_id)
+    if not held:
+        return Stored(0, refused)
     lines = [summaries[place] for place in held]
-    where = tuple([session[name] for session in held.values()] for name in ("bucket", "key", "cleared_seq"))
-    recent = [line.recent_message_uuid for line in lines]
+    where = tuple(map(list, zip(*held.values(), strict=True)))
     added = await connection.fetch(
         "imports.summaries",
         into.project,
         *where,
         [line.uuid for line in lines],
-        recent,
+        [line.recent_message_uuid for line in lines],
         [line.content for line in lines],
         [_metadata(line) for line in lines],
         [line.token_count for line in lines],
         [_text(line.created_at) for line in lines],
         into.summary_jobs,
     )
-    rows = await connection.fetch("imports.summarised", *where, recent)
-    there = {(row[0], row[1]): row[2] for row in rows}
-    for place, session in held.items():
-        found = there.get((session["key"], summaries[place].recent_message_uuid))
-        if found is None:
-            refused[place] = "recent_message_uuid is not that of a message of the session"
-        elif found != summaries[place].uuid:
+    there = {(row[0], row[1]): row[2] for row in await connection.fetch("imports.summarised", *where)}
+    for place, (_, key, seq) in held.items():
+        if there[key, seq] != summaries[place].uuid:
             refused[place] = OTHER_SUMMARY
     return Stored(len(added), refused)
 

@@ -3,10 +3,6 @@
 -- transaction each statement is planned anew.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
 
--- name: analyse
--- Without statistics a message would be looked for among all of its session's, not by its uuid.
-ANALYZE users, session_names, sessions, messages, summaries
-
 -- name: owners
 -- Users by their ids, which stay as long as the transaction lasts: nobody deletes them beside a session that is made.
 SELECT u.user_id, u.key
@@ -79,11 +75,20 @@ WHERE s.deleted_at IS NULL
 ORDER BY s.bucket, s.key FOR UPDATE OF s
 
 -- name: known
--- Which messages there are among some of each session, deleted ones included.
+-- Which messages there are among some of each session, deleted ones included. Each is looked for by its whole key: by
+-- its order, since the planner takes any session for a short one and would look through it for each message.
 SELECT m.bucket, m.session_key, m.seq, m.uuid, m.role, m.content
-FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS g (bucket, session_key, uuids)
-CROSS JOIN unnest(g.uuids::uuid[]) AS given (uuid)
-JOIN messages AS m ON m.bucket = g.bucket AND m.session_key = g.session_key AND m.uuid = given.uuid
+FROM (
+    SELECT g.bucket, g.session_key, uuid
+    FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS g (bucket, session_key, uuids), unnest(g.uuids::uuid[]) AS uuid
+    OFFSET 0
+) AS given
+CROSS JOIN LATERAL (
+    SELECT * FROM messages AS m
+    WHERE m.bucket = given.bucket AND m.session_key = given.session_key AND m.uuid >= given.uuid
+    ORDER BY m.uuid LIMIT 1
+) AS m
+WHERE m.uuid = given.uuid
 
 -- name: forget
 -- Deleted messages whose uuids start anew.
@@ -109,13 +114,11 @@ FROM unnest($5::smallint[], $6::uuid[], $7::text[]) AS j (bucket, session_key, i
 WITH stored AS (
     INSERT INTO summaries (bucket, session_key, seq, project_id, uuid, recent_message_uuid, content, metadata,
                            token_count, created_at)
-    SELECT g.bucket, g.session_key, m.seq, $1, g.uuid, m.uuid, g.content, g.metadata::jsonb, g.token_count,
-        g.created_at::timestamptz
-    FROM unnest($2::smallint[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-            $9::integer[], $10::text[])
-        AS g (bucket, session_key, cleared_seq, uuid, recent_message_uuid, content, metadata, token_count, created_at)
-    JOIN messages AS m ON m.bucket = g.bucket AND m.session_key = g.session_key AND m.uuid = g.recent_message_uuid
-        AND m.seq > g.cleared_seq
+    SELECT bucket, session_key, seq, $1, uuid, recent_message_uuid, content, metadata::jsonb, token_count,
+        created_at::timestamptz
+    FROM unnest($2::smallint[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::integer[],
+            $10::text[])
+        AS g (bucket, session_key, seq, uuid, recent_message_uuid, content, metadata, token_count, created_at)
     ON CONFLICT (bucket, session_key, seq) DO NOTHING
     RETURNING bucket, session_key, seq, uuid
 ), pointed AS (
@@ -133,9 +136,7 @@ WITH stored AS (
 SELECT uuid FROM stored
 
 -- name: summarised
--- The messages up to which there are to be summaries, and the summaries that are there.
-SELECT m.session_key, m.uuid AS recent_message_uuid, s.uuid
-FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[]) AS g (bucket, session_key, cleared_seq, uuid)
-JOIN messages AS m ON m.bucket = g.bucket AND m.session_key = g.session_key AND m.uuid = g.uuid
-    AND m.seq > g.cleared_seq
-LEFT JOIN summaries AS s ON s.bucket = m.bucket AND s.session_key = m.session_key AND s.seq = m.seq
+-- The summaries that are there.
+SELECT y.session_key, y.seq, y.uuid
+FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS g (bucket, session_key, seq)
+JOIN summaries AS y ON y.bucket = g.bucket AND y.session_key = g.session_key AND y.seq = g.seq
