@@ -22,6 +22,9 @@ from recollect.work.worker import Kind
 ERASE_SECONDS = 600
 """Long enough for sessions of millions of messages."""
 
+GATHER_SECONDS = 0.5
+"""For jobs that ask a language model: making a question costs the process, which answers requests too, some ms."""
+
 ASK_SECONDS = 600
 """Long enough for the many questions that a long message, or a long backlog, is taken apart into."""
 
@@ -53,7 +56,8 @@ def kinds(
 
 
 def _of_language_model(store: Store, settings: Settings, llm: LanguageModel) -> list[Kind]:
-    asking = partial(Kind, lease_seconds=max(ASK_SECONDS, 3 * settings.llm_timeout), probe=llm.probe)
+    lease = max(ASK_SECONDS, 3 * settings.llm_timeout)
+    asking = partial(Kind, lease_seconds=lease, probe=llm.probe, gather_seconds=GATHER_SECONDS)
     annotator = Annotator(llm, settings)
     made = []
     if settings.summaries:

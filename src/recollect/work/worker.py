@@ -45,6 +45,8 @@ class Kind(NamedTuple):
     """Before the second attempt; doubled before each next one, up to five minutes."""
     probe: Callable[[], Awaitable[object]] | None = None
     """Asks the kind's model for next to nothing. Raises ModelUnavailable when it is away."""
+    gather_seconds: float = 0.0
+    """Time given to further jobs to come, while there are few: a question about many messages costs little more."""
 
 
 class Worker:
@@ -97,6 +99,8 @@ class Worker:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
                         await due.wait()
+            if not _are_many(kind, taken):
+                await asyncio.sleep(kind.gather_seconds)
 
     async def _work(self, kind: Kind, lane: UUID, taken: list[Job]) -> float | None:
         """Run jobs together; return how many seconds to leave the model alone, if it is away."""
@@ -151,6 +155,10 @@ class Worker:
     async def _postpone(self, lane: UUID, taken: list[Job], seconds: float, text: str) -> None:
         for job in taken:
             await jobs.postpone(self._store, job, lane, seconds=seconds, error=text, forgiven=True)
+
+
+def _are_many(kind: Kind, jobs: list[Job]) -> bool:
+    return len(jobs) >= kind.most or sum(len(job.items) for job in jobs) > kind.items // 2
 
 
 async def _answers(kind: Kind, error: ModelUnavailable) -> bool:
