@@ -21,6 +21,7 @@ import pytest
 from live import ENVIRON, reachable_folder, started
 
 from recollect import Memory, Message, SettingsError, StartupError, ZepClient
+from recollect.client.local import _socket_path
 from recollect.client.wire import CLOSED
 from recollect.data_folder import owner
 
@@ -217,7 +218,7 @@ def test_a_server_with_a_socket_of_its_own_is_joined(data_dir: Path) -> None:
 
 
 def test_a_long_path_is_no_obstacle() -> None:
-    """A data folder whose path is too long for a socket works like any other."""
+    """A data folder whose path is too long for a socket works like any other; nothing stays in the shorter one."""
     with reachable_folder() as folder:
         deep = folder / ("x" * 60) / ("y" * 60)
         deep.mkdir(parents=True)
@@ -228,6 +229,7 @@ def test_a_long_path_is_no_obstacle() -> None:
             for process in processes(deep):
                 if HOLDS in process.cmdline():
                     process.kill()
+        _socket_path(deep / "data").parent.rmdir()
 
 
 def test_without_a_context_the_first_call_starts_it(data_dir: Path) -> None:
