@@ -49,7 +49,8 @@ HEAD = (
     f"{'':8}{'conn':>5}{'req/s':>9}{'share':>8}{'app us':>8}{'pg us':>8}{'commits':>8}{'flush':>7}"
     f"{'p50':>7}{'p95':>7}{'p99':>7}"
 )
-OPERATIONS = ("add", "get", "patch", "list", "search", "mixed")
+# What writes comes last: autovacuum follows it.
+OPERATIONS = ("get", "list", "search", "patch", "add", "mixed")
 
 BUCKET = "(:n % 4096)::smallint"
 KEY = "('00000000-0000-7' || lpad(to_hex(:n % 4096), 3, '0') || '-8000-' || lpad(to_hex(:n), 12, '0'))::uuid"

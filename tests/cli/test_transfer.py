@@ -168,7 +168,7 @@ def test_memory_is_bounded(database_url: str) -> None:
 
 
 async def test_beside_a_server(launch: Callable[..., Server], run: Run, tmp_path: Path) -> None:
-    """While clients add to the same sessions, all that is imported and all that is acknowledged is there once, in order."""
+    """While clients add to the same sessions, all that is imported and acknowledged is there once, in order."""
     server = launch()
     names = ["a", "b", "c"]
     (tmp_path / "in.jsonl").write_bytes(conversations(names, 400))

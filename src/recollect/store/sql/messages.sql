@@ -69,8 +69,7 @@ SELECT convert_to(concat(
 FROM sessions AS s
 LEFT JOIN LATERAL (
     SELECT y.seq, summary_json(y) AS json FROM summaries AS y
-    WHERE y.bucket = s.bucket AND y.session_key = s.key AND y.seq > s.cleared_seq
-    ORDER BY y.seq DESC LIMIT 1
+    WHERE y.bucket = s.bucket AND y.session_key = s.key AND y.seq = s.summarised_seq AND s.summarised_seq > s.cleared_seq
 ) AS summary ON true
 WHERE s.bucket = $1 AND s.key = $2 AND s.deleted_at IS NULL
 
