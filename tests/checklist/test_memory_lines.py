@@ -260,6 +260,7 @@ async def _summarise(store: Store, session_id: str, *, upto: int) -> None:
     assert place is not None
     await sql(
         store,
+        "WITH session AS (UPDATE sessions SET summarised_seq = $3 WHERE bucket = $1 AND key = $2) "
         "INSERT INTO summaries (bucket, session_key, seq, project_id, uuid, content, recent_message_uuid, "
         "token_count, created_at) SELECT bucket, session_key, seq, project_id, $4, 'they talked', uuid, 2, now() "
         "FROM messages WHERE bucket = $1 AND session_key = $2 AND seq = $3",

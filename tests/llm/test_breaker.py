@@ -92,7 +92,7 @@ def test_a_try_that_is_given_up() -> None:
         pass
 
 
-@given(st.floats(0.1, 86_400), st.floats(0, 1, exclude_max=True))
+@given(st.floats(0.1, 86_400), st.floats(0, 0.999))
 def test_respects_retry_after(seconds: float, share: float) -> None:
     """An endpoint that says how long it wants to be left alone is, from its first failure on, and no longer."""
     breaker = Breaker(clock := Clock())
