@@ -34,6 +34,7 @@ from recollect.store.keys import bucket_of, new_key
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 MESSAGES = 20
 SESSIONS = 5
+OPERATIONS = ("get", "list", "user search, first", "user search, again", "add")
 WIDTH = 384
 VECTORS = 997
 WORDS = [
@@ -117,11 +118,11 @@ async def _copy(database: asyncpg.Connection, table: str, columns: str, rows: li
     await database.copy_records_to_table(table, records=rows, columns=columns.split(), schema_name="recollect")
 
 
-async def measure(server: Server, size: int, operation: str, requests: int) -> list[float]:
-    """Return how long requests took one after the other, in milliseconds, each about a session or user by chance."""
+async def measure(server: Server, size: int, operation: str, requests: int, turn: int) -> list[float]:
+    """Return how long requests took one after the other, in milliseconds, about sessions by chance or users in turn."""
     times = []
     async with httpx.AsyncClient(base_url=f"{server.address}/api/v1", timeout=60) as client:
-        for _ in range(requests):
+        for user in range(turn * requests, (turn + 1) * requests):
             session = random.randrange(size // MESSAGES)
             path, body = {
                 "add": (
@@ -130,8 +131,7 @@ async def measure(server: Server, size: int, operation: str, requests: int) -> l
                 ),
                 "get": (f"/sessions/bench-{session}/memory", None),
                 "list": (f"/sessions?limit=20&cursor={session}", None),
-                "user search": (f"/user/user-{session // SESSIONS}/search", {"text": "what was said of the harbour"}),
-            }[operation]
+            }.get(operation, (f"/user/user-{user}/search", {"text": "what was said of the harbour"}))
             started = time.perf_counter()
             answer = await client.request("GET" if body is None else "POST", path, json=body)
             times.append((time.perf_counter() - started) * 1000)
@@ -148,10 +148,10 @@ async def compare(
         times: dict[int, list[float]] = {size: [] for size in servers}
         for turn in range(rounds + 1):
             for size, server in servers.items():
-                taken = await measure(server, size, operation, requests)
+                taken = await measure(server, size, operation, requests, turn)
                 times[size] += taken if turn else []  # the first turn warms up
         medians[operation] = {size: statistics.median(taken) for size, taken in times.items()}
-        print(f"{operation:12}" + "".join(f"{medians[operation][size]:12.2f}" for size in servers), end="")
+        print(f"{operation:20}" + "".join(f"{medians[operation][size]:12.2f}" for size in servers), end="")
         first = next(iter(medians[operation].values()))
         print("   x" + " x".join(f"{median / first:.2f}" for median in medians[operation].values()), flush=True)
     return medians
@@ -169,7 +169,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=int, default=1_000_000, choices=SIZES)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=16)
     options = parser.parse_args()
     async with AsyncExitStack() as stack:
         servers = {}
@@ -180,9 +180,9 @@ async def main() -> None:
             servers[size] = server
             print(f"{size:,} messages written in {time.perf_counter() - started:.0f} s", flush=True)
         disk = {size: await bytes_on_disk(server, size) for size, server in servers.items()}
-        print(f"{'ms':12}" + "".join(f"{size:12,}" for size in servers))
+        print(f"{'ms':20}" + "".join(f"{size:12,}" for size in servers))
         idle = {size: psutil.Process(server.pid).memory_info().rss for size, server in servers.items()}
-        medians = await compare(servers, options.rounds, options.requests, ("get", "list", "user search", "add"))
+        medians = await compare(servers, options.rounds, options.requests, OPERATIONS)
         memory = {
             size: {"idle": idle[size], "in use": psutil.Process(server.pid).memory_info().rss}
             for size, server in servers.items()
