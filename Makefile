@@ -93,7 +93,7 @@ bench: $(VENV)/.bench  ## how fast it is here; the figures land in bench/results
 	$(BIN)/python bench/load.py
 	$(BIN)/python bench/bulk.py
 	$(BIN)/python bench/startup.py
-	$(BIN)/python bench/growth.py --to 100000
+	$(BIN)/python bench/growth.py
 
 soak: setup-dev  ## what takes too long for every run
 	$(BIN)/python bench/crash.py --kills 200 --victim server
