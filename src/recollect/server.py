@@ -29,7 +29,7 @@ from recollect.store.database import Database
 from recollect.store.embedded import EmbeddedPostgres, default_data_dir
 from recollect.store.migrate import migrate
 from recollect.store.scope import Scope
-from recollect.work.enrich import FOLLOWING, Backlog, Estimate, Kind, available
+from recollect.work.enrich import FOLLOWING, Backlog, Enrichment, Estimate, available
 from recollect.work.kinds import kinds
 from recollect.work.metrics import WorkMetrics
 from recollect.work.models import REEMBED, follow_models, switch
@@ -126,7 +126,7 @@ async def reembed(settings: Settings, dsn: str, report: Callable[[int, int], Non
             report(*await embeddings.progress(store, target.id))
 
 
-async def estimate(settings: Settings, dsn: str, wanted: Sequence[Kind], scope: Scope) -> list[Estimate]:
+async def estimate(settings: Settings, dsn: str, wanted: Sequence[Enrichment], scope: Scope) -> list[Estimate]:
     """Tell what enriching a scope would cost. Raises SettingsError, ModelUnavailable."""
     wanted = available(settings, wanted)
     async with _workshop(settings, dsn) as (store, _, llm):
@@ -134,7 +134,7 @@ async def estimate(settings: Settings, dsn: str, wanted: Sequence[Kind], scope: 
 
 
 async def enrich(
-    settings: Settings, dsn: str, wanted: Sequence[Kind], scope: Scope, report: Callable[[int, int], None]
+    settings: Settings, dsn: str, wanted: Sequence[Enrichment], scope: Scope, report: Callable[[int, int], None]
 ) -> int:
     """Make what a scope lacks of some kinds of enrichment; return how many jobs of these kinds have failed.
 
@@ -266,7 +266,7 @@ async def _listen(settings: Settings, backend: asyncio.Task[None]) -> socket.soc
 def _listen_on_port(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         raise StartupError(
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",

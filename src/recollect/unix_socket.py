@@ -26,7 +26,7 @@ def listen(path: Path) -> socket.socket:
     try:
         listener.bind(str(path))
         path.chmod(0o600)  # whoever comes earlier is refused, since nobody listens yet
-        listener.listen(2048)
+        listener.listen()
     except OSError as error:
         listener.close()
         raise StartupError(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import haystack
-import pytest_asyncio
 from haystack import PROJECT
 
 from recollect.core.embeddings import Models
@@ -21,15 +18,6 @@ SAID = [
     "I sail on Sundays.",
 ]
 KEY = (PROJECT, "user", "ann")
-
-
-@pytest_asyncio.fixture
-async def models(store: Store) -> AsyncIterator[Models]:
-    """The local model."""
-    made = Models(store, load({}, None, {}))
-    await made.open()
-    yield made
-    await made.close()
 
 
 async def talked(store: Store, models: Models) -> Scope:

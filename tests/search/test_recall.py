@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +12,6 @@ import haystack
 import msgspec
 import numpy as np
 import pytest
-import pytest_asyncio
 from haystack import PROJECT
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -24,7 +22,6 @@ from recollect.core.embeddings import Models
 from recollect.core.recall import Hit, Recall, Wanted
 from recollect.errors import AlreadyExists, NotFound
 from recollect.models import Message
-from recollect.settings import load
 from recollect.store import Store, erasures, messages, recall, sessions, users
 from recollect.store.messages import NewMessage
 from recollect.store.recall import Scope
@@ -157,15 +154,6 @@ class World:
 
     async def ask(self, asked: Recall, question: str, scope: Scope, kind: str = "hybrid") -> list[Hit]:
         return await asked.search(self.key, scope, Wanted(question, kind, 1000, NO_BOUNDS, explain=True))
-
-
-@pytest_asyncio.fixture
-async def models(store: Store) -> AsyncIterator[Models]:
-    """The local model."""
-    opened = Models(store, load({}, None, {}))
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def values(hit: Hit) -> list[float]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from recollect.store.scope import Scope
-    from recollect.work.enrich import Estimate, Kind
+    from recollect.work.enrich import Enrichment, Estimate
 
 PROJECT = "default"
 
@@ -34,7 +34,7 @@ PROJECT = "default"
 @CONFIG
 def enrich(
     config: Path | None,
-    kinds: tuple[Kind, ...],
+    kinds: tuple[Enrichment, ...],
     session: str | None,
     user: str | None,
     since: datetime | None,
@@ -66,7 +66,7 @@ def enrich(
         click.echo(f"{failed} failed: `recollect jobs --state failed` says why.")
 
 
-def with_progress(settings: Settings, kinds: Sequence[Kind], scope: Scope) -> int:
+def with_progress(settings: Settings, kinds: Sequence[Enrichment], scope: Scope) -> int:
     """Enrich, and show how far that is; return how many jobs have failed."""
     import asyncio
 
@@ -82,7 +82,7 @@ def with_progress(settings: Settings, kinds: Sequence[Kind], scope: Scope) -> in
         return asyncio.run(run(settings, kinds, scope, report))
 
 
-async def look(settings: Settings, kinds: Sequence[Kind], scope: Scope) -> list[Estimate]:
+async def look(settings: Settings, kinds: Sequence[Enrichment], scope: Scope) -> list[Estimate]:
     """Tell what enriching would cost."""
     from recollect.cli.database import database_of
     from recollect.server import estimate
@@ -91,7 +91,7 @@ async def look(settings: Settings, kinds: Sequence[Kind], scope: Scope) -> list[
         return await estimate(settings, dsn, kinds, scope)
 
 
-async def run(settings: Settings, kinds: Sequence[Kind], scope: Scope, report: Callable[[int, int], None]) -> int:
+async def run(settings: Settings, kinds: Sequence[Enrichment], scope: Scope, report: Callable[[int, int], None]) -> int:
     """Enrich what is missing, beside whoever else does; return how many jobs have failed."""
     from recollect.cli.database import database_of
     from recollect.server import enrich as run

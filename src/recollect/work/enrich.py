@@ -15,9 +15,9 @@ from recollect.settings import Settings
 from recollect.store import Store, notes, summaries
 from recollect.store.scope import Scope
 
-Kind = Literal["summarise", "entities", "intents"]
-SETTING: dict[Kind, str] = {"summarise": "summaries", "entities": "entities", "intents": "intents"}
-FOLLOWING: dict[Kind, tuple[str, ...]] = {"summarise": ("summary_entities", "embed_summaries")}
+Enrichment = Literal["summarise", "entities", "intents"]
+SETTING: dict[Enrichment, str] = {"summarise": "summaries", "entities": "entities", "intents": "intents"}
+FOLLOWING: dict[Enrichment, tuple[str, ...]] = {"summarise": ("summary_entities", "embed_summaries")}
 """Kinds of jobs that a kind makes necessary."""
 
 SAID: dict[notes.Kind, int] = {"entities": 30, "intents": 24}
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
     completion_tokens: int
 
 
-def available(settings: Settings, wanted: Sequence[Kind]) -> list[Kind]:
+def available(settings: Settings, wanted: Sequence[Enrichment]) -> list[Enrichment]:
     """Return the kinds that are wanted, or all that can be had. Raises SettingsError, ModelUnavailable."""
     on = [kind for kind in SETTING if getattr(settings, SETTING[kind])]
     possible = [kind for kind in on if settings.has_language_model or kind == "entities"]
@@ -57,7 +57,7 @@ class Backlog:
         self._llm = llm
         self._scope = scope
 
-    async def estimate(self, kind: Kind) -> Estimate:
+    async def estimate(self, kind: Enrichment) -> Estimate:
         """Count what is missing of a kind and has no job, and what that would cost."""
         if kind == "summarise":
             return await self._estimate_summaries()
@@ -67,7 +67,7 @@ class Backlog:
         asked = found.tokens + found.messages * FRAME + found.calls * tokens.count_text(TASKS[kind].prompt)
         return Estimate(kind, found.messages, found.calls, asked, found.messages * SAID[kind])
 
-    async def enqueue(self, kind: Kind) -> int:
+    async def enqueue(self, kind: Enrichment) -> int:
         """Enqueue jobs for what is missing of a kind and has none; return how many."""
         if kind == "summarise":
             window = self._settings.message_window
